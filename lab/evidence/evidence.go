@@ -1,0 +1,94 @@
+// Package evidence is what a lab or an AWS account leaves behind: the bundle on disk, references into it, and the line
+// reader that all log formats share. The formats themselves are the packages below it.
+//
+// Start with [Open] for a bundle, or with the Records function of a format package for a single file.
+package evidence
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Kind names a sort of evidence.
+type Kind string
+
+// The kinds.
+const (
+	KindAttempts   Kind = "attempts"   // the clients' own view, attempts.jsonl
+	KindFlow       Kind = "flow"       // VPC flow log
+	KindConnection Kind = "connection" // ALB connection log
+	KindAccess     Kind = "access"     // ALB access log
+	KindWAF        Kind = "waf"        // AWS WAF log, JSON lines
+	KindMetrics    Kind = "metrics"    // CloudWatch metrics
+	KindCapture    Kind = "capture"    // packet capture at the load balancer's interfaces
+	KindMirror     Kind = "mirror"     // the same as a mirror target receives it, VXLAN
+)
+
+// Ref points at one record: a file of a bundle and a line (or a capture's frame number), both as a person counts, from 1.
+type Ref struct {
+	File string `json:"file"`
+	Line int    `json:"line"`
+}
+
+// String returns "connection.log:12".
+func (r Ref) String() string { return fmt.Sprintf("%s:%d", r.File, r.Line) }
+
+// ParseError says where input is damaged and how. Parsers return it for a record and go on with the next.
+type ParseError struct {
+	File  string // as named in Options, or ""
+	Line  int    // from 1; for binary formats the record or packet number
+	Field string // the field's name as AWS writes it, "" if the whole record is meant
+	Msg   string // what is wrong, quoting the value
+}
+
+func (e *ParseError) Error() string {
+	pos := fmt.Sprintf("%s:%d: ", e.File, e.Line)
+	if e.File == "" {
+		pos = fmt.Sprintf("line %d: ", e.Line)
+	}
+	if e.Field != "" {
+		return pos + "field " + e.Field + ": " + e.Msg
+	}
+	return pos + e.Msg
+}
+
+// Options for readers. Nil means the zero value.
+type Options struct {
+	File    string // name for positions in errors
+	MaxLine int    // longest line in bytes, 0 means 16 MiB; a longer one is a ParseError and is skipped
+	Format  string // flow logs: the format, '${version} ${account-id} ...'; "" means the header row, or the default format
+}
+
+// Slot is a piece of a run's time that belongs to scenarios.
+type Slot struct {
+	Name      string    `json:"name"`
+	Scenarios []string  `json:"scenarios,omitempty"`
+	Start     time.Time `json:"start"`
+	End       time.Time `json:"end"`
+}
+
+// File is one entry of a manifest.
+type File struct {
+	Name    string `json:"name"`
+	Kind    Kind   `json:"kind"`
+	Format  string `json:"format,omitempty"` // flow logs: the format string
+	Records int64  `json:"records"`
+	SHA256  string `json:"sha256,omitempty"`
+}
+
+// Schema is the version of the bundle format.
+const Schema = "alblab.bundle/1"
+
+// Manifest describes a bundle: manifest.json.
+type Manifest struct {
+	Schema string          `json:"schema"`
+	Lab    string          `json:"lab"` // embedded or aws
+	Seed   uint64          `json:"seed,omitempty"`
+	Spec   json.RawMessage `json:"spec,omitempty"` // the lab.Spec
+	// Account-side names, as they appear in the records.
+	LoadBalancer string   `json:"load_balancer,omitempty"` // app/<name>/<id>
+	Addresses    []string `json:"addresses,omitempty"`     // the load balancer's own addresses, as flow logs show them
+	Slots        []Slot   `json:"slots,omitempty"`
+	Files        []File   `json:"files"`
+}
