@@ -1,0 +1,246 @@
+package vnet
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+
+	"gvisor.dev/gvisor/pkg/buffer"
+	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/header"
+	"gvisor.dev/gvisor/pkg/tcpip/stack"
+)
+
+// fabric carries packets between the stacks by their destination address, synchronously: when a stack's write returns,
+// the packet is in the other stack's queue. Clients reach nodes, nodes reach clients and targets, targets reach nodes;
+// everything else (multicast too) is dropped, as no route leads there.
+type fabric struct {
+	clock   Clock
+	ingress func(netip.Addr, uint16) bool
+	tap     func(*Packet)
+	fault   func(*Packet) Fault
+	routes  map[netip.Addr]*port // not changed after start
+	scans   *scans
+	running atomic.Bool
+	moved   atomic.Uint64 // packets that passed or were dropped
+
+	tapMu   sync.Mutex // one call of tap at a time
+	packet  Packet     // what the tap is given
+	scratch []byte
+}
+
+func newFabric(c Config, s *scans) *fabric {
+	return &fabric{clock: c.Clock, ingress: c.Ingress, tap: c.Tap, fault: c.Fault, routes: make(map[netip.Addr]*port), scans: s}
+}
+
+func (f *fabric) start() { f.running.Store(true) }
+func (f *fabric) stop()  { f.running.Store(false) }
+
+func (f *fabric) port(r role, index int, mtu uint32) *port {
+	return &port{fabric: f, role: r, index: index, mtu: mtu}
+}
+
+func (f *fabric) route(a netip.Addr, p *port) { f.routes[a] = p }
+
+// send takes a packet from a stack's interface.
+func (f *fabric) send(from *port, proto tcpip.NetworkProtocolNumber, data buffer.Buffer) {
+	if !f.running.Load() {
+		data.Release()
+		return
+	}
+	f.moved.Add(1)
+	h := headOf(&data)
+	to := f.routes[h.dst]
+	if to == nil || (from.role == nodes) == (to.role == nodes) {
+		data.Release()
+		return
+	}
+	if from.role == nodes {
+		f.observe(from.index, false, false, &data)
+	}
+	if f.fault != nil && (from.role == outside || to.role == outside) {
+		f.sendFaulty(from, to, proto, h, data)
+		return
+	}
+	f.arrive(from, to, proto, h, data)
+}
+
+// sendFaulty asks what the path does to the packet.
+func (f *fabric) sendFaulty(from, to *port, proto tcpip.NetworkProtocolNumber, h head, data buffer.Buffer) {
+	p := Packet{Time: f.clock.Now(), Interface: to.index, Inbound: to.role == nodes, Data: data.Flatten()}
+	if from.role == nodes {
+		p.Interface = from.index
+	}
+	fault := f.fault(&p)
+	if fault.Drop {
+		data.Release()
+		return
+	}
+	for range fault.Copies + 1 {
+		c := data.Clone()
+		if fault.Delay <= 0 {
+			f.arrive(from, to, proto, h, c)
+			continue
+		}
+		f.clock.AfterFunc(fault.Delay, func() {
+			if !f.running.Load() {
+				c.Release()
+				return
+			}
+			f.moved.Add(1)
+			f.arrive(from, to, proto, h, c)
+		})
+	}
+	data.Release()
+}
+
+// arrive brings a packet to an interface: past the security group and the tap into the stack.
+func (f *fabric) arrive(from, to *port, proto tcpip.NetworkProtocolNumber, h head, data buffer.Buffer) {
+	if to.role == nodes {
+		rejected := f.rejects(from, h)
+		f.observe(to.index, true, rejected, &data)
+		if rejected {
+			f.scans.dropped(h)
+			data.Release()
+			return
+		}
+	}
+	to.deliver(proto, data)
+	if to.role == outside {
+		f.scans.answered(h)
+	}
+}
+
+// rejects asks the security group. It is stateful: answers to what a node began (only towards targets) come in unasked.
+// Source: https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html.
+func (f *fabric) rejects(from *port, h head) bool {
+	if f.ingress == nil {
+		return false
+	}
+	if from.role == targets && (h.proto != header.TCPProtocolNumber || !h.opens()) {
+		return false
+	}
+	return h.proto != header.TCPProtocolNumber || !f.ingress(h.src, h.dstPort)
+}
+
+// observe shows a packet to the tap.
+func (f *fabric) observe(index int, inbound, rejected bool, data *buffer.Buffer) {
+	if f.tap == nil {
+		return
+	}
+	f.tapMu.Lock()
+	defer f.tapMu.Unlock()
+	f.scratch = f.scratch[:0]
+	data.Apply(func(v *buffer.View) { f.scratch = append(f.scratch, v.AsSlice()...) })
+	f.packet = Packet{Time: f.clock.Now(), Interface: index, Inbound: inbound, Rejected: rejected, Data: f.scratch}
+	f.tap(&f.packet)
+}
+
+// head is what the fabric reads of a packet. Our stacks write no IPv4 options and no IPv6 extension headers before TCP.
+type head struct {
+	src, dst         netip.Addr
+	proto            tcpip.TransportProtocolNumber
+	srcPort, dstPort uint16 // TCP only
+	flags            header.TCPFlags
+}
+
+// opens reports whether the packet asks for a new connection: a SYN that acknowledges nothing.
+func (h head) opens() bool { return h.flags&(header.TCPFlagSyn|header.TCPFlagAck) == header.TCPFlagSyn }
+
+func headOf(data *buffer.Buffer) (h head) {
+	v, ok := data.PullUp(0, int(min(data.Size(), header.IPv6MinimumSize+header.TCPMinimumSize)))
+	if !ok {
+		return h
+	}
+	return parseHead(v.AsSlice())
+}
+
+// parseHead reads the front of an IP packet; what is missing stays zero.
+func parseHead(b []byte) (h head) {
+	var rest []byte
+	switch header.IPVersion(b) {
+	case header.IPv4Version:
+		if len(b) < header.IPv4MinimumSize {
+			return h
+		}
+		h.src, h.dst = netip.AddrFrom4([4]byte(b[12:16])), netip.AddrFrom4([4]byte(b[16:20]))
+		h.proto = tcpip.TransportProtocolNumber(b[9])
+		if size := int(b[0]&15) * 4; size <= len(b) && binary.BigEndian.Uint16(b[6:])&0x1fff == 0 {
+			rest = b[size:]
+		}
+	case header.IPv6Version:
+		if len(b) < header.IPv6MinimumSize {
+			return h
+		}
+		h.src, h.dst = netip.AddrFrom16([16]byte(b[8:24])), netip.AddrFrom16([16]byte(b[24:40]))
+		h.proto = tcpip.TransportProtocolNumber(b[6])
+		rest = b[header.IPv6MinimumSize:]
+	}
+	if h.proto == header.TCPProtocolNumber && len(rest) >= 14 {
+		h.srcPort, h.dstPort = binary.BigEndian.Uint16(rest), binary.BigEndian.Uint16(rest[2:])
+		h.flags = header.TCPFlags(rest[13])
+	}
+	return h
+}
+
+// port is a stack's interface: a stack.LinkEndpoint.
+type port struct {
+	fabric *fabric
+	role   role
+	index  int // of the node's interface
+	mtu    uint32
+
+	mu         sync.RWMutex
+	dispatcher stack.NetworkDispatcher
+}
+
+func (p *port) deliver(proto tcpip.NetworkProtocolNumber, data buffer.Buffer) {
+	p.mu.RLock()
+	d := p.dispatcher
+	p.mu.RUnlock()
+	if d == nil {
+		data.Release()
+		return
+	}
+	pkt := stack.NewPacketBuffer(stack.PacketBufferOptions{Payload: data})
+	d.DeliverNetworkPacket(proto, pkt)
+	pkt.DecRef()
+}
+
+// WritePackets implements stack.LinkWriter.
+func (p *port) WritePackets(l stack.PacketBufferList) (int, tcpip.Error) {
+	for _, pkt := range l.AsSlice() {
+		p.fabric.send(p, pkt.NetworkProtocolNumber, pkt.ToBuffer())
+	}
+	return l.Len(), nil
+}
+
+// Attach implements stack.NetworkLinkEndpoint.
+func (p *port) Attach(d stack.NetworkDispatcher) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dispatcher = d
+}
+
+// IsAttached implements stack.NetworkLinkEndpoint.
+func (p *port) IsAttached() bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.dispatcher != nil
+}
+
+// The rest of stack.LinkEndpoint: a link without link-layer headers, addresses and goroutines.
+
+func (p *port) MTU() uint32                                { return p.mtu }
+func (*port) SetMTU(uint32)                                {}
+func (*port) MaxHeaderLength() uint16                      { return 0 }
+func (*port) LinkAddress() tcpip.LinkAddress               { return "" }
+func (*port) SetLinkAddress(tcpip.LinkAddress)             {}
+func (*port) Capabilities() stack.LinkEndpointCapabilities { return 0 }
+func (*port) Wait()                                        {}
+func (*port) ARPHardwareType() header.ARPHardwareType      { return header.ARPHardwareNone }
+func (*port) AddHeader(*stack.PacketBuffer)                {}
+func (*port) ParseHeader(*stack.PacketBuffer) bool         { return true }
+func (*port) Close()                                       {}
+func (*port) SetOnCloseAction(func())                      {}
