@@ -4,11 +4,7 @@
 // Start with [Open] for a bundle, or with the Records function of a format package for a single file.
 package evidence
 
-import (
-	"encoding/json"
-	"fmt"
-	"time"
-)
+import "fmt"
 
 // Kind names a sort of evidence.
 type Kind string
@@ -56,39 +52,6 @@ func (e *ParseError) Error() string {
 // Options for readers. Nil means the zero value.
 type Options struct {
 	File    string // name for positions in errors
-	MaxLine int    // longest line in bytes, 0 means 16 MiB; a longer one is a ParseError and is skipped
+	MaxLine int    // longest line in bytes, 0 means MaxLine; a longer one is a ParseError and is skipped
 	Format  string // flow logs: the format, '${version} ${account-id} ...'; "" means the header row, or the default format
-}
-
-// Slot is a piece of a run's time that belongs to scenarios.
-type Slot struct {
-	Name      string    `json:"name"`
-	Scenarios []string  `json:"scenarios,omitempty"`
-	Start     time.Time `json:"start"`
-	End       time.Time `json:"end"`
-}
-
-// File is one entry of a manifest.
-type File struct {
-	Name    string `json:"name"`
-	Kind    Kind   `json:"kind"`
-	Format  string `json:"format,omitempty"` // flow logs: the format string
-	Records int64  `json:"records"`
-	SHA256  string `json:"sha256,omitempty"`
-}
-
-// Schema is the version of the bundle format.
-const Schema = "alblab.bundle/1"
-
-// Manifest describes a bundle: manifest.json.
-type Manifest struct {
-	Schema string          `json:"schema"`
-	Lab    string          `json:"lab"` // embedded or aws
-	Seed   uint64          `json:"seed,omitempty"`
-	Spec   json.RawMessage `json:"spec,omitempty"` // the lab.Spec
-	// Account-side names, as they appear in the records.
-	LoadBalancer string   `json:"load_balancer,omitempty"` // app/<name>/<id>
-	Addresses    []string `json:"addresses,omitempty"`     // the load balancer's own addresses, as flow logs show them
-	Slots        []Slot   `json:"slots,omitempty"`
-	Files        []File   `json:"files"`
 }

@@ -1,0 +1,83 @@
+package evidence
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// OpenPaths opens files and folders by their names on disk, all together, as [Open] opens a folder. One folder alone may
+// hold a manifest. Names in the bundle, and so in positions, are those given, without leading "/" and "../".
+func OpenPaths(paths ...string) (*Bundle, error) {
+	if len(paths) == 1 {
+		info, err := os.Stat(paths[0])
+		if err != nil {
+			return nil, fmt.Errorf("opening evidence: %w", err)
+		}
+		if info.IsDir() {
+			return Open(os.DirFS(paths[0]))
+		}
+	}
+	all := newStoreFS()
+	seen := make(map[string]bool) // by path on disk
+	add := func(disk string, size int64) {
+		if clean := filepath.Clean(disk); !seen[clean] {
+			seen[clean] = true
+			all.add(nameInBundle(disk, all), content{size: size, open: func() (io.ReaderAt, io.Closer, error) {
+				f, err := os.Open(disk)
+				return f, f, err
+			}})
+		}
+	}
+	for _, p := range paths {
+		info, err := os.Stat(p)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("opening evidence: %w", err)
+		case info.Mode().IsRegular():
+			add(p, info.Size())
+			continue
+		case !info.IsDir():
+			return nil, fmt.Errorf("opening evidence: %s is neither a file nor a folder", p)
+		}
+		err = filepath.WalkDir(p, func(name string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
+				add(name, info.Size())
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("opening evidence: %w", err)
+		}
+	}
+	b := &Bundle{FS: all, Manifest: Manifest{Schema: Schema}}
+	return b, b.recognise()
+}
+
+// nameInBundle makes a path inside of a bundle from one on disk, one that is not there yet.
+func nameInBundle(disk string, all *storeFS) string {
+	name := filepath.ToSlash(filepath.Clean(disk))
+	name = strings.TrimPrefix(name, filepath.ToSlash(filepath.VolumeName(disk)))
+	for {
+		short := strings.TrimPrefix(strings.TrimPrefix(name, "/"), "../")
+		if short == name {
+			break
+		}
+		name = short
+	}
+	if !fs.ValidPath(name) || name == "." { // bytes that are not UTF-8
+		name = strings.ToValidUTF8(name, "_")
+	}
+	for unique, n := name, 2; ; n++ {
+		if _, file := all.files[unique]; !file && all.dirs[unique] == nil {
+			return unique
+		}
+		unique = fmt.Sprintf("%s~%d", name, n)
+	}
+}
