@@ -1,4 +1,7 @@
-// Package connlog reads and writes the connection log of an Application Load Balancer.
+// Package connlog reads and writes the connection log of an Application Load Balancer: one line for each attempt to
+// connect, whether it came to a session or not.
+//
+// Start with [Records]; [Record.AppendText] is the way back.
 package connlog
 
 import (
@@ -7,7 +10,7 @@ import (
 )
 
 // Record is one line (source: docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-connection-logs.html).
-// Texts are "" where the log has "-". Fields are substrings of one copy of the line.
+// Texts are "" where the log has "-". Fields are substrings of one copy of the line, so a record may be kept.
 type Record struct {
 	Line             int // position in the input, from 1; not part of the record
 	Time             time.Time
@@ -17,7 +20,7 @@ type Record struct {
 	TLSProtocol      string        // TLSv1.2
 	TLSCipher        string        // OpenSSL's name
 	HandshakeLatency time.Duration // -1 where the log has "-"
-	LeafSubject      string        // RFC 2253
+	LeafSubject      string        // RFC 2253, with its backslash escapes as the log has them
 	LeafNotBefore    time.Time     // zero where the log has "-"
 	LeafNotAfter     time.Time
 	LeafSerial       string // upper-case hex

@@ -1,0 +1,245 @@
+package connlog
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/alblab/alblab/lab/evidence"
+)
+
+// minFields is the number of fields that every version of the log has; tls_keyexchange, elb and ip_address came later.
+const minFields = 12
+
+// Records reads a connection log, plain or gzip. Each record is its own and may be kept. A damaged line gives an
+// *evidence.ParseError and reading goes on; any other error is the reader's and the last. Fields after the last known
+// one are ignored, as AWS asks of parsers; tls_verify_status may be quoted or not.
+func Records(r io.Reader, o *evidence.Options) iter.Seq2[*Record, error] {
+	return func(yield func(*Record, error) bool) {
+		l := evidence.NewLines(r, o)
+		var p parser
+		for {
+			line, err := l.Next()
+			if err == io.EOF {
+				return
+			}
+			var rec *Record
+			if err == nil {
+				rec, err = p.parse(l, line)
+			}
+			if !yield(rec, err) || err != nil && final(err) {
+				return
+			}
+		}
+	}
+}
+
+// final reports whether reading cannot go on after err.
+func final(err error) bool {
+	var damaged *evidence.ParseError
+	return !errors.As(err, &damaged)
+}
+
+// parser allots records and their texts from small blocks, so that a line costs a fraction of an allocation and a kept
+// record holds on to a few kilobytes at most.
+type parser struct {
+	recs  []Record
+	texts *strings.Builder
+}
+
+const textBlock = 4 << 10
+
+// keep returns a copy of the line that lasts.
+func (p *parser) keep(line []byte) string {
+	if len(line) > textBlock/4 {
+		return string(line)
+	}
+	if p.texts == nil || p.texts.Cap()-p.texts.Len() < len(line) {
+		p.texts = new(strings.Builder)
+		p.texts.Grow(textBlock)
+	}
+	start := p.texts.Len()
+	p.texts.Write(line)
+	return p.texts.String()[start:]
+}
+
+func (p *parser) parse(l *evidence.Lines, line []byte) (*Record, error) {
+	if len(p.recs) == 0 {
+		p.recs = make([]Record, 16)
+	}
+	rec := &p.recs[0]
+	rec.Line = l.Line()
+	if bad := rec.parse(p.keep(line)); bad != nil {
+		*rec = Record{}
+		return nil, l.Damaged(bad.Field, bad.Msg)
+	}
+	p.recs = p.recs[1:]
+	return rec, nil
+}
+
+// fields cuts a line into its fields.
+type fields struct {
+	rest string
+	n    int    // fields cut so far
+	bad  string // what is wrong with a field, "" if nothing is
+	open bool   // a quoted field does not end
+}
+
+// next returns the next field without its quotes, "" where the log has "-" or the line is at its end.
+func (f *fields) next() string {
+	s := f.rest
+	if s == "" {
+		return ""
+	}
+	if s[0] == '"' {
+		s = f.text()
+		if !plain(s) && f.bad == "" {
+			f.bad = fmt.Sprintf("field %d holds a blank or a control character", f.n)
+		}
+		return s
+	}
+	f.n++
+	i := 0
+	for i < len(s) && s[i] > ' ' && s[i] != 0x7f {
+		i++
+	}
+	f.rest = ""
+	if i < len(s) {
+		if s[i] != ' ' && f.bad == "" {
+			f.bad = fmt.Sprintf("field %d holds a control character", f.n)
+		}
+		f.rest = s[i+1:]
+	}
+	return undash(s[:i])
+}
+
+// text returns the next field, which may hold blanks if it is quoted.
+func (f *fields) text() string {
+	if f.rest == "" || f.rest[0] != '"' {
+		return f.next()
+	}
+	f.n++
+	s := f.rest
+	for i := 1; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case '"':
+			f.rest = s[i+1:]
+			if f.rest != "" && f.rest[0] != ' ' {
+				f.bad = fmt.Sprintf("field %d goes on after its quotes", f.n)
+			}
+			f.rest = strings.TrimPrefix(f.rest, " ")
+			return undash(s[1:i])
+		}
+	}
+	f.open, f.rest, f.bad = true, "", fmt.Sprintf("quoted field %d does not end", f.n)
+	return ""
+}
+
+func undash(s string) string {
+	if s == "-" {
+		return ""
+	}
+	return s
+}
+
+// parse fills r from one line without its end.
+func (r *Record) parse(s string) *evidence.ParseError {
+	f := fields{rest: s}
+	tim, ip, port, listener := f.next(), f.next(), f.next(), f.next()
+	r.TLSProtocol, r.TLSCipher = f.next(), f.next()
+	latency := f.next()
+	r.LeafSubject = f.text()
+	validity := f.next()
+	r.LeafSerial, r.VerifyStatus, r.ConnTraceID = f.next(), f.next(), f.next()
+	known := f.n
+	r.KeyExchange, r.ELB, r.NodeIP = f.next(), f.next(), f.next()
+	if known < minFields && !f.open {
+		return &evidence.ParseError{Msg: fmt.Sprintf("%d fields, a connection log line has at least %d: %s", known, minFields, evidence.Quote([]byte(s)))}
+	}
+	if f.bad != "" {
+		return &evidence.ParseError{Msg: f.bad + ": " + evidence.Quote([]byte(s))}
+	}
+	var err error
+	if r.Time, err = parseTime(tim); err != nil {
+		return bad("timestamp", tim, "not a time like 2026-01-02T15:04:05.000000Z")
+	}
+	if ip != "" {
+		if r.ClientIP, err = netip.ParseAddr(ip); err != nil {
+			return bad("client_ip", ip, "not an address")
+		}
+	}
+	if r.ClientPort, err = parsePort(port); err != nil {
+		return bad("client_port", port, "not a port number")
+	}
+	if r.ListenerPort, err = parsePort(listener); err != nil {
+		return bad("listener_port", listener, "not a port number")
+	}
+	if r.HandshakeLatency, err = parseSeconds(latency); err != nil {
+		return bad("tls_handshake_latency", latency, "not a number of seconds")
+	}
+	if validity != "" {
+		if r.LeafNotBefore, r.LeafNotAfter, err = parseValidity(validity); err != nil {
+			return bad("leaf_client_cert_validity", validity, "not NotBefore=<time>;NotAfter=<time>")
+		}
+	}
+	return nil
+}
+
+func bad(field, value, what string) *evidence.ParseError {
+	return &evidence.ParseError{Field: field, Msg: evidence.Quote([]byte(value)) + " is " + what}
+}
+
+func parseTime(s string) (time.Time, error) {
+	if !strings.HasSuffix(s, "Z") {
+		return time.Time{}, strconv.ErrSyntax
+	}
+	return time.Parse(time.RFC3339Nano, s)
+}
+
+func parsePort(s string) (uint16, error) {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return uint16(n), err
+}
+
+// parseSeconds reads decimal seconds, -1 for none.
+func parseSeconds(s string) (time.Duration, error) {
+	if s == "" {
+		return -1, nil
+	}
+	whole, frac, _ := strings.Cut(s, ".")
+	n, err := strconv.ParseUint(whole, 10, 31)
+	if err != nil || len(frac) > 9 {
+		return 0, strconv.ErrSyntax
+	}
+	d := time.Duration(n) * time.Second
+	unit := time.Second
+	for i := range len(frac) {
+		c := frac[i] - '0'
+		if c > 9 {
+			return 0, strconv.ErrSyntax
+		}
+		unit /= 10
+		d += time.Duration(c) * unit
+	}
+	return d, nil
+}
+
+func parseValidity(s string) (before, after time.Time, err error) {
+	b, a, ok := strings.Cut(s, ";")
+	b, ok1 := strings.CutPrefix(b, "NotBefore=")
+	a, ok2 := strings.CutPrefix(a, "NotAfter=")
+	if !ok || !ok1 || !ok2 {
+		return before, after, strconv.ErrSyntax
+	}
+	if before, err = parseTime(b); err == nil {
+		after, err = parseTime(a)
+	}
+	return before, after, err
+}
