@@ -9,7 +9,8 @@ const (
 	FormatSSLv2               // the two-byte framing of SSLv2, also used to offer later versions
 )
 
-// ClientHello is a parsed hello. Slices borrow the bytes they were parsed from only where that is said; Parse reuses them.
+// ClientHello is a parsed hello. Slices borrow the bytes they were parsed from only where that is said; Parse reuses the
+// others. [AppendClientHello] writes one.
 type ClientHello struct {
 	Format        Format
 	RecordVersion Version  // of the first record, 0 if parsed from a bare handshake message
@@ -40,6 +41,8 @@ type ClientHello struct {
 	ExtendedMasterSecret bool
 	RenegotiationInfo    bool // the extension or the signalling suite
 	Len                  int  // bytes of the handshake message, header included
+
+	block []byte // the extensions as they came, without the length in front; borrows
 }
 
 // KeyShare is one entry of key_share.
