@@ -1,0 +1,145 @@
+package embedded
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/alblab/alblab/lab"
+	"github.com/alblab/alblab/lab/alb"
+	"github.com/alblab/alblab/lab/waf"
+)
+
+// startBalancer makes the load balancer and lets each node listen on each port, IPv4 and IPv6.
+func (l *Lab) startBalancer(settings lab.Embedded, o *Options) error {
+	c := alb.Config{
+		Name: l.names.loadBalancer, Account: account, Region: region, Host: l.pki.Host(),
+		IdleTimeout: time.Duration(cmp.Or(settings.IdleTimeout, 60)) * time.Second,
+		WireProfile: settings.WireProfile,
+		Clock:       l.clock,
+		Seed:        settings.Seed,
+		DialTarget: func(ctx context.Context, n alb.Node) (net.Conn, error) {
+			return l.net.Dial(ctx, n.Private, targetAddr)
+		},
+		Observe: func(x *alb.Connection) {
+			if o.Observe != nil {
+				o.Observe(x)
+			}
+			l.conns.add(-1)
+		},
+	}
+	if l.evidence != nil {
+		c.Recorder = l.evidence
+	}
+	if l.spec.WAF != nil {
+		c.ACL = l.webACL(settings)
+	}
+	arn := 0
+	for _, x := range l.listeners {
+		al, err := l.balancerListener(x, &arn)
+		if err != nil {
+			return fmt.Errorf("listener %s: %w", x.name, err)
+		}
+		c.Listeners = append(c.Listeners, al)
+	}
+	var err error
+	if l.balancer, err = alb.New(c); err != nil {
+		return err
+	}
+	for _, n := range l.names.nodes {
+		for _, x := range l.listeners {
+			for _, addr := range []netip.Addr{n.IPv4, n.IPv6} {
+				if err := l.listen(n, x, addr); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (l *Lab) listen(n node, x listener, addr netip.Addr) error {
+	at := netip.AddrPortFrom(addr, x.Port)
+	nl, err := l.net.Listen(at)
+	if err != nil {
+		return fmt.Errorf("listening on %s: %w", at, err)
+	}
+	where := alb.Node{Zone: n.zone, Private: addr, Public: n.public.String()}
+	if addr.Is6() {
+		where.Public = "" // IPv6 addresses are not translated
+	}
+	l.serving.Go(func() {
+		if err := l.balancer.Serve(nl, where, x.name); err != nil {
+			l.logger.Error("serving", "listener", x.name, "node", addr, "error", err)
+		}
+	})
+	return nil
+}
+
+func (l *Lab) balancerListener(x listener, arn *int) (alb.Listener, error) {
+	al := alb.Listener{
+		Name: x.name, Port: x.Port, Policy: x.policy,
+		MTLS: alb.Mode(x.MTLSMode), IgnoreExpiry: x.IgnoreClientCertificateExpiry, AdvertiseCANames: x.AdvertiseCANames,
+		Action: action(x.DefaultAction),
+	}
+	for _, key := range x.keys {
+		cert, err := l.pki.Server(key)
+		if err != nil {
+			return al, fmt.Errorf("making certificate %s: %w", key, err)
+		}
+		al.Certificates = append(al.Certificates, cert)
+		al.CertificateARNs = append(al.CertificateARNs, l.names.certificates(*arn))
+		*arn++
+	}
+	if al.MTLS == alb.ModeVerify {
+		bundle, err := l.pki.TrustStore()
+		if err != nil {
+			return al, fmt.Errorf("making the trust store: %w", err)
+		}
+		if al.TrustStore, err = alb.NewTrustStore(bundle); err != nil {
+			return al, err
+		}
+	}
+	return al, nil
+}
+
+func action(a lab.Action) alb.Action {
+	if a.Type == alb.ActionForward {
+		return alb.Action{Type: a.Type, TargetGroupARN: fmt.Sprintf(
+			"arn:aws:elasticloadbalancing:%s:%s:targetgroup/alblab/0123456789abcdef", region, account)}
+	}
+	fixed := alb.Action{
+		Type: alb.ActionFixedResponse, StatusCode: cmp.Or(a.StatusCode, 200),
+		ContentType: cmp.Or(a.ContentType, "text/plain"), MessageBody: a.MessageBody,
+	}
+	if a == (lab.Action{}) {
+		fixed.MessageBody = "alblab ok" // 9 bytes, as in experiment 2
+	}
+	return fixed
+}
+
+func (l *Lab) webACL(settings lab.Embedded) *waf.ACL {
+	w := l.spec.WAF
+	return waf.New(waf.Config{
+		ARN: l.names.webACL, Account: account, Region: region, LoadBalancer: l.names.loadBalancer,
+		IPReputation: w.IPReputation, ReputationList: settings.IPReputation,
+		BlockForwardedIPs: w.BlockForwardedIPs, ForwardedIPHeader: cmp.Or(w.ForwardedIPHeader, "X-Forwarded-For"),
+		DefaultBlock: w.DefaultActionBlock,
+	})
+}
+
+// splitKeys turns a Spec's certificate into one key for each certificate, the default one first.
+func splitKeys(s string) []string {
+	if s == "" || s == "both" {
+		return []string{"ecdsa", "rsa"}
+	}
+	keys := strings.Split(s, ",")
+	for i := range keys {
+		keys[i] = strings.TrimSpace(keys[i])
+	}
+	return keys
+}

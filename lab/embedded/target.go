@@ -1,0 +1,54 @@
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/alblab/alblab/lab/vnet"
+)
+
+// targetAddr is the one target of the lab's target group.
+var targetAddr = netip.MustParseAddrPort("10.0.3.10:80")
+
+// target is a web server in the VPC that answers with the request headers it got, one a line: what a listener that
+// forwards lets its target see, the mutual-TLS headers above all.
+type target struct {
+	server *http.Server
+	done   chan struct{}
+	err    error
+}
+
+func startTarget(n *vnet.Network) (*target, error) {
+	l, err := n.Listen(targetAddr)
+	if err != nil {
+		return nil, fmt.Errorf("starting the target: %w", err)
+	}
+	t := &target{done: make(chan struct{})}
+	t.server = &http.Server{
+		Handler:           http.HandlerFunc(echoHeaders),
+		ReadHeaderTimeout: time.Minute,
+		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
+	}
+	go func() {
+		defer close(t.done)
+		if err := t.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			t.err = err
+		}
+	}()
+	return t, nil
+}
+
+func (t *target) close() {
+	_ = t.server.Close()
+	<-t.done
+}
+
+func echoHeaders(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	fmt.Fprintf(w, "%s %s %s\nHost: %s\n", r.Method, r.URL, r.Proto, r.Host)
+	_ = r.Header.Write(w)
+}
