@@ -109,6 +109,9 @@ func (f *fields) next() string {
 		i++
 	}
 	f.rest = ""
+	if i == 0 && f.bad == "" {
+		f.bad = fmt.Sprintf("field %d is empty", f.n)
+	}
 	if i < len(s) {
 		if s[i] != ' ' && f.bad == "" {
 			f.bad = fmt.Sprintf("field %d holds a control character", f.n)
@@ -121,7 +124,11 @@ func (f *fields) next() string {
 // text returns the next field, which may hold blanks if it is quoted.
 func (f *fields) text() string {
 	if f.rest == "" || f.rest[0] != '"' {
-		return f.next()
+		s := f.next()
+		if strings.ContainsAny(s, `"\`) && f.bad == "" {
+			f.bad = fmt.Sprintf("field %d has quotes inside but not around it", f.n)
+		}
+		return s
 	}
 	f.n++
 	s := f.rest
