@@ -1,0 +1,163 @@
+package correlate
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// Build joins what was taken. The builder must not be used afterwards.
+func (b *Builder) Build() *Result {
+	ports := b.listenerPorts()
+	lb := map[netip.Addr]bool{}
+	for _, a := range b.o.Addresses {
+		lb[a.Unmap()] = true
+	}
+	if len(lb) == 0 {
+		lb = b.learn(ports)
+	}
+	conns, targets := b.buildFlows(lb, ports)
+	b.flows, b.tuples, b.heads, b.keys = nil, nil, nil, nil
+
+	captures, toTargets := b.captureItems(), map[portKey][]*item{}
+	for k, items := range captures {
+		if lb[k.client.Addr()] && (!ports[k.listener] || !lb[items[0].server.Addr()]) { // the load balancer's own way
+			toTargets[k] = items
+			delete(captures, k)
+		}
+	}
+	targets = append(targets, newIndex(targets).joinAll(toTargets)...)
+	x := newIndex(conns)
+	conns = append(conns, x.joinAll(captures)...)
+	conns = append(conns, x.joinAll(b.lineItems())...)
+	conns = append(conns, b.joinAccess(x, conns)...)
+	conns = append(conns, b.joinWAF(conns)...)
+
+	r := b.res
+	r.NoFlags = r.NoFlags && b.flagged
+	for p := range ports {
+		r.ListenerPorts = append(r.ListenerPorts, p)
+	}
+	slices.Sort(r.ListenerPorts)
+	for a := range lb {
+		r.Addresses = append(r.Addresses, a)
+	}
+	slices.SortFunc(r.Addresses, netip.Addr.Compare)
+	sortConns(conns)
+	sortConns(targets)
+	for i, c := range conns {
+		c.Index = i
+		if l := c.ConnLog; l != nil && l.VerifyStatus == "Success" {
+			b.count(Usage{c.Client.Addr(), l.TLSProtocol, l.TLSCipher}).Connections++
+		}
+	}
+	for i, c := range targets {
+		c.Index = i
+	}
+	r.Conns, r.Targets = conns, targets
+	return r
+}
+
+// listenerPorts are those given, else those that the connection log names, else those of the requests, else 443.
+func (b *Builder) listenerPorts() map[uint16]bool {
+	ports := map[uint16]bool{}
+	for _, p := range b.o.ListenerPorts {
+		ports[p] = true
+	}
+	if len(ports) == 0 {
+		for _, l := range b.lines {
+			ports[l.rec.ListenerPort] = true
+		}
+	}
+	if len(ports) == 0 && len(b.urlPorts) > 0 {
+		ports = b.urlPorts
+	}
+	if len(ports) == 0 {
+		ports[443] = true // Assumption: an HTTPS listener where nothing says otherwise, as in the filter of experiment 1
+	}
+	return ports
+}
+
+// joinAccess attaches requests: by trace id to the connection-log line, else by ports and time.
+func (b *Builder) joinAccess(x index, conns []*Conn) []*Conn {
+	b.gatherLoose()
+	sortConns(conns)
+	for _, c := range conns {
+		if c.ConnLog == nil || c.ConnLog.ConnTraceID == "" {
+			continue
+		}
+		if g := b.byTrace[c.ConnLog.ConnTraceID]; g != nil && g.conn == nil && unmap(g.client).Addr() == c.Client.Addr() {
+			g.give(c)
+		}
+	}
+	b.byTrace = nil
+	return x.joinAll(b.groupItems())
+}
+
+// joinWAF attaches WAF records: by request id to the access line, else to the only connection of that client at that time;
+// the rest of a client's records make one connection without a port.
+func (b *Builder) joinWAF(conns []*Conn) []*Conn {
+	slices.SortFunc(b.waf, func(p, q wafItem) int { return cmp.Or(cmp.Compare(p.ts, q.ts), compareRefs(p.ref, q.ref)) })
+	var byIP map[netip.Addr][]*Conn
+	var fresh []*Conn
+	lost := map[netip.Addr]*Conn{}
+	for _, w := range b.waf {
+		if g := b.roots[w.root]; g != nil && w.root != 0 && g.conn != nil {
+			b.addWAF(g.conn, w)
+			continue
+		}
+		if byIP == nil {
+			byIP = map[netip.Addr][]*Conn{}
+			sortConns(conns)
+			for _, c := range conns {
+				byIP[c.Client.Addr()] = append(byIP[c.Client.Addr()], c)
+			}
+		}
+		c := only(byIP[w.client], time.UnixMilli(w.ts).UTC())
+		if c == nil {
+			c = lost[w.client]
+		}
+		if c == nil {
+			if len(lost) >= b.o.MaxConns {
+				b.res.Overflow++
+				continue
+			}
+			t := time.UnixMilli(w.ts).UTC()
+			c = &Conn{Client: netip.AddrPortFrom(w.client, 0), Start: t, End: t}
+			lost[w.client] = c
+			fresh = append(fresh, c)
+		}
+		b.addWAF(c, w)
+	}
+	return fresh
+}
+
+// only returns the connection of a sorted list that covers t, nil if none does or several do. It looks at the last few that
+// began before t: a client with more connections at once cannot be told apart anyway.
+func only(conns []*Conn, t time.Time) *Conn {
+	i, _ := slices.BinarySearchFunc(conns, t.Add(nearSlack), func(c *Conn, t time.Time) int { return c.Start.Compare(t) })
+	var found *Conn
+	for j := i - 1; j >= 0 && j >= i-8; j-- {
+		if conns[j].End.Add(nearSlack).Before(t) {
+			continue
+		}
+		if found != nil {
+			return nil
+		}
+		found = conns[j]
+	}
+	return found
+}
+
+func (b *Builder) addWAF(c *Conn, w wafItem) {
+	c.WAFCount++
+	if w.blocked {
+		c.Blocked++
+	}
+	t := time.UnixMilli(w.ts).UTC()
+	c.widen(t, t)
+	if w.rec != nil && len(c.WAF) < b.o.KeepRequests {
+		c.WAF, c.WAFRefs = append(c.WAF, w.rec), append(c.WAFRefs, w.ref)
+	}
+}

@@ -1,0 +1,173 @@
+package correlate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"math"
+
+	"github.com/alblab/alblab/lab/evidence"
+	"github.com/alblab/alblab/lab/evidence/accesslog"
+	"github.com/alblab/alblab/lab/evidence/capture"
+	"github.com/alblab/alblab/lab/evidence/connlog"
+	"github.com/alblab/alblab/lab/evidence/flowlog"
+	"github.com/alblab/alblab/lab/evidence/metric"
+	"github.com/alblab/alblab/lab/evidence/waflog"
+)
+
+// Read reads the evidence of a bundle and joins it. Damaged records are counted in the result and the rest is read; an error
+// means that a file could not be read at all, or that ctx ended.
+func Read(ctx context.Context, bundle *evidence.Bundle, o *Options) (*Result, error) {
+	b := NewBuilder(o)
+	r := reader{ctx: ctx, bundle: bundle, b: b}
+	if r.b.o.LoadBalancer == "" {
+		r.b.o.LoadBalancer = bundle.Manifest.LoadBalancer
+	}
+	captures := evidence.KindCapture
+	if !bundle.Has(captures) { // the mirror shows the same packets once more
+		captures = evidence.KindMirror
+	}
+	steps := []struct {
+		kind evidence.Kind
+		read func(io.Reader, *evidence.Options) error
+	}{
+		{evidence.KindFlow, r.flow},
+		{captures, func(rd io.Reader, o *evidence.Options) error {
+			return each(&r, captures, o, capture.Conversations(rd, o), func(c *capture.Conversation) {
+				b.Capture(c, evidence.Ref{File: o.File, Line: firstFrame(c)})
+			})
+		}},
+		{evidence.KindConnection, func(rd io.Reader, o *evidence.Options) error {
+			return each(&r, evidence.KindConnection, o, connlog.Records(rd, o), func(rec *connlog.Record) {
+				b.Connection(rec, evidence.Ref{File: o.File, Line: rec.Line})
+			})
+		}},
+		{evidence.KindAccess, func(rd io.Reader, o *evidence.Options) error {
+			return each(&r, evidence.KindAccess, o, accesslog.Records(rd, o), func(rec *accesslog.Record) {
+				b.Access(rec, evidence.Ref{File: o.File, Line: rec.Line})
+			})
+		}},
+		{evidence.KindWAF, func(rd io.Reader, o *evidence.Options) error {
+			return each(&r, evidence.KindWAF, o, waflog.Records(rd, o), func(rec *waflog.Record) {
+				b.WAF(rec, evidence.Ref{File: o.File, Line: rec.Line})
+			})
+		}},
+		{evidence.KindMetrics, r.metrics},
+	}
+	for _, s := range steps {
+		if err := bundle.Each(s.kind, s.read); err != nil {
+			return nil, fmt.Errorf("reading %s evidence: %w", s.kind, err)
+		}
+	}
+	return b.Build(), nil
+}
+
+// reader carries what the readers of all kinds share.
+type reader struct {
+	ctx    context.Context
+	bundle *evidence.Bundle
+	b      *Builder
+	series metricSums
+}
+
+// flow reads a flow log; its records are borrowed, so nothing is kept of them.
+func (r *reader) flow(rd io.Reader, o *evidence.Options) error {
+	if o.Format == "" && r.b.o.FlowFormat != "" {
+		with := *o
+		with.Format = r.b.o.FlowFormat
+		o = &with
+	}
+	return each(r, evidence.KindFlow, o, flowlog.Records(rd, o), func(rec *flowlog.Record) { r.b.Flow(rec, o.File) })
+}
+
+// each takes all records of one file. Damage is counted; where nothing can be read any more the file ends, as a problem too.
+func each[T any](r *reader, k evidence.Kind, o *evidence.Options, records iter.Seq2[T, error], take func(T)) error {
+	load := Load{File: o.File, Kind: k}
+	for rec, err := range records {
+		if err != nil {
+			load.Problems++
+			r.b.problem(withFile(err, o.File))
+			continue
+		}
+		load.Records++
+		take(rec)
+		if load.Records&0xfff == 0 && r.ctx.Err() != nil {
+			return r.ctx.Err()
+		}
+	}
+	r.b.res.Loads = append(r.b.res.Loads, load)
+	return r.ctx.Err()
+}
+
+func (b *Builder) problem(err error) {
+	b.res.ProblemCount++
+	if len(b.res.Problems) < b.o.KeepProblems {
+		b.res.Problems = append(b.res.Problems, err)
+	}
+}
+
+func withFile(err error, file string) error {
+	var pe *evidence.ParseError
+	if errors.As(err, &pe) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", file, err)
+}
+
+// metricSums gathers metrics by how they are cut: the whole load balancer's, or by zone where that is all there is.
+type metricSums struct {
+	whole, zones map[string]float64
+}
+
+func (r *reader) metrics(rd io.Reader, o *evidence.Options) error {
+	m := &r.b.res.Metrics
+	m.Present = true
+	if m.Sums == nil {
+		m.Sums, m.Ref = map[string]float64{}, map[string]evidence.Ref{}
+		r.series = metricSums{whole: map[string]float64{}, zones: map[string]float64{}}
+	}
+	n := 0
+	err := each(r, evidence.KindMetrics, o, metric.Records(rd, o), func(s *metric.Series) {
+		n++
+		r.series.add(s, r.b.o.LoadBalancer)
+		if _, ok := m.Ref[s.MetricName]; !ok {
+			m.Ref[s.MetricName] = evidence.Ref{File: o.File, Line: n}
+		}
+	})
+	for name, v := range r.series.zones {
+		m.Sums[name] = v
+	}
+	for name, v := range r.series.whole {
+		m.Sums[name] = v
+	}
+	return err
+}
+
+// add counts a series of sums. The dimensions LoadBalancer alone, and AvailabilityZone with LoadBalancer, show the same data
+// twice (source: docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html).
+func (s *metricSums) add(x *metric.Series, lb string) {
+	if x.Namespace != "AWS/ApplicationELB" || (x.Stat != "" && x.Stat != "Sum") {
+		return
+	}
+	into := s.whole
+	for _, d := range x.Dimensions {
+		switch {
+		case d.Name == "LoadBalancer" && lb != "" && d.Value != lb:
+			return
+		case d.Name == "AvailabilityZone":
+			into = s.zones
+		case d.Name == "TargetGroup":
+			return
+		}
+	}
+	for _, v := range x.Values {
+		if !math.IsNaN(v) && !math.IsInf(v, 0) {
+			into[x.MetricName] += v
+		}
+	}
+}
+
+// firstFrame is the number of the conversation's first frame.
+func firstFrame(c *capture.Conversation) int { return c.FirstFrame }

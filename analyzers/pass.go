@@ -1,0 +1,110 @@
+package analyzers
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/alblab/alblab/analyzers/correlate"
+	"github.com/alblab/alblab/lab/evidence"
+	"github.com/alblab/alblab/lab/policy"
+)
+
+// Pass is what an analyzer works on: the connections that no analyzer before it has concluded.
+type Pass struct {
+	Analyzer *Analyzer
+	Result   *correlate.Result
+
+	run   *run
+	count int
+}
+
+// Conns yields the connections that have no conclusion yet, in order.
+func (p *Pass) Conns(yield func(*correlate.Conn) bool) {
+	for i, c := range p.Result.Conns {
+		if p.run.concluded[i] {
+			continue
+		}
+		if !yield(c) {
+			return
+		}
+	}
+}
+
+// Has says whether the bundle has evidence of a kind.
+func (p *Pass) Has(k evidence.Kind) bool { return p.run.has[k] }
+
+// Listener returns what is known of the connection's listener.
+func (p *Pass) Listener(c *correlate.Conn) Listener { return p.run.listeners[c.Server.Port()] }
+
+// Report concludes a connection: f becomes its one finding. Signature, Stage and Conn are filled in; Cites left empty cite
+// every record of the connection. A second report for the same connection, or one that cites nothing, is an error of the
+// analyzer.
+func (p *Pass) Report(c *correlate.Conn, f Finding) error {
+	if p.run.concluded[c.Index] {
+		return fmt.Errorf("%s: connection %s has a finding already", p.Analyzer.Name, c.Client)
+	}
+	f.Conn = c
+	if f.Signature = p.Analyzer.Name; f.Stage == "" {
+		f.Stage = p.Analyzer.Stage
+	}
+	if len(f.Cites) == 0 {
+		f.Cites = c.Refs()
+	}
+	if len(f.Cites) == 0 {
+		return fmt.Errorf("%s: finding for %s cites nothing", p.Analyzer.Name, c.Client)
+	}
+	if f.Certainty == Certain {
+		f.Causes = nil
+	}
+	p.run.concluded[c.Index] = true
+	p.count++
+	p.run.add(&f)
+	return nil
+}
+
+// Explain asks the policy of the connection's listener about the captured hello. ok is false where either is unknown.
+func (p *Pass) Explain(c *correlate.Conn) (d policy.Decision, e policy.Explanation, ok bool) {
+	l := p.Listener(c)
+	if l.Policy == nil || c.Capture == nil || c.Capture.Hello == nil {
+		return d, e, false
+	}
+	certs := l.Certs
+	if len(certs) == 0 {
+		certs = assumedCerts()
+	}
+	d = l.Policy.Decide(c.Capture.Hello, certs)
+	return d, policy.Explain(l.Policy, c.Capture.Hello, certs, d), true
+}
+
+// assumedCerts stands for a server of which nothing is known. Assumption: one RSA and one ECDSA certificate, so that no
+// refusal is put down to the certificate without evidence.
+func assumedCerts() policy.CertSet {
+	certs, err := policy.ParseCertSet("both")
+	if err != nil {
+		panic("analyzers: " + err.Error())
+	}
+	return certs
+}
+
+// tallies counts findings by signature, in the order of the analyzers.
+type tallies struct {
+	n      map[string]int
+	stages map[string]Stage
+}
+
+func (t *tallies) add(f *Finding) {
+	if t.n == nil {
+		t.n, t.stages = map[string]int{}, map[string]Stage{}
+	}
+	t.n[f.Signature]++
+	t.stages[f.Signature] = f.Stage
+}
+
+func (t *tallies) list(order map[string]int) []Tally {
+	out := make([]Tally, 0, len(t.n))
+	for s, n := range t.n {
+		out = append(out, Tally{s, t.stages[s], n})
+	}
+	slices.SortFunc(out, func(x, y Tally) int { return order[x.Signature] - order[y.Signature] })
+	return out
+}

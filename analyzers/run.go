@@ -1,0 +1,228 @@
+package analyzers
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/alblab/alblab/analyzers/correlate"
+	"github.com/alblab/alblab/lab/evidence"
+)
+
+// run is the state of one Run.
+type run struct {
+	as        []*Analyzer
+	has       map[evidence.Kind]bool
+	listeners map[uint16]Listener
+	examples  int
+	concluded []bool
+	raised    int // findings that should have raised the metric
+	report    *Report
+	order     map[string]int
+	all       tallies
+	clients   map[netip.Addr]*clientSum
+	kept      map[exampleKey]int
+}
+
+// exampleKey is what examples are counted by.
+type exampleKey struct {
+	client    netip.Addr
+	signature string
+}
+
+type clientSum struct {
+	connections, failures int
+	tallies               tallies
+}
+
+// Run reads the bundle, joins its records and lets the analyzers judge the connections, in the order of the list: the first
+// that reports a connection concludes it. Nil options mean the zero value. An error means that evidence could not be read at
+// all or that an analyzer broke; damaged records are counted in the report.
+func Run(ctx context.Context, b *evidence.Bundle, as []*Analyzer, o *Options) (*Report, error) {
+	if o == nil {
+		o = &Options{}
+	}
+	listeners, notes := o.Listeners, []string(nil)
+	if !o.IgnoreSpec {
+		listeners, notes = withSpec(b.Manifest.Spec, o.Listeners)
+	}
+	co := correlate.Options{}
+	if o.Correlate != nil {
+		co = *o.Correlate
+	}
+	fromManifest(&co, b, listeners)
+	res, err := correlate.Read(ctx, b, &co)
+	if err != nil {
+		return nil, err
+	}
+	has := map[evidence.Kind]bool{}
+	for _, k := range kinds {
+		has[k] = b.Has(k)
+	}
+	has[evidence.KindCapture] = has[evidence.KindCapture] || has[evidence.KindMirror]
+	rep, err := Judge(ctx, res, has, as, listeners, o.Examples)
+	if err != nil {
+		return nil, err
+	}
+	rep.Notes = append(notes, rep.Notes...)
+	for _, s := range b.Skipped {
+		rep.Notes = append(rep.Notes, fmt.Sprintf("%s was not read: %s", s.Name, s.Reason))
+	}
+	return rep, nil
+}
+
+// Judge lets the analyzers judge connections that are joined already. has says which kinds of evidence were there; examples
+// is that of Options.
+func Judge(ctx context.Context, res *correlate.Result, has map[evidence.Kind]bool, as []*Analyzer, listeners map[uint16]Listener, examples int) (*Report, error) {
+	if examples == 0 {
+		examples = 1000
+	}
+	r := &run{
+		as: as, has: has, listeners: listeners, examples: examples,
+		concluded: make([]bool, len(res.Conns)), order: map[string]int{},
+		clients: map[netip.Addr]*clientSum{}, kept: map[exampleKey]int{},
+		report: &Report{Schema: Schema, Connections: len(res.Conns), Targets: len(res.Targets), Result: res},
+	}
+	for i, a := range as {
+		r.order[a.Name] = i
+	}
+	for _, a := range as {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if missing := lacking(a.Needs, has); len(missing) > 0 {
+			r.report.Skipped = append(r.report.Skipped, Skipped{a.Name, missing, "needs " + anyOf(missing)})
+			continue
+		}
+		if err := a.Run(&Pass{Analyzer: a, Result: res, run: r}); err != nil {
+			return nil, fmt.Errorf("analyzer %s: %w", a.Name, err)
+		}
+	}
+	r.finish()
+	return r.report, nil
+}
+
+// lacking returns the needs if none of them is there.
+func lacking(needs []evidence.Kind, has map[evidence.Kind]bool) []evidence.Kind {
+	for _, k := range needs {
+		if has[k] {
+			return nil
+		}
+	}
+	return needs
+}
+
+// anyOf says the kinds as words: "a flow log, a connection log or a packet capture".
+func anyOf(ks []evidence.Kind) string {
+	words := make([]string, len(ks))
+	for i, k := range ks {
+		words[i] = kindWords(k)
+	}
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
+}
+
+func (r *run) add(f *Finding) {
+	r.all.add(f)
+	addr := f.Conn.Client.Addr()
+	c := r.clients[addr]
+	if c == nil {
+		c = &clientSum{}
+		r.clients[addr] = c
+	}
+	c.connections++
+	c.tallies.add(f)
+	if f.Failed() {
+		c.failures++
+		r.report.Failures++
+	}
+	if raises(f) {
+		r.raised++
+	}
+	k := exampleKey{addr, f.Signature}
+	if r.examples > 0 && r.kept[k] >= r.examples {
+		r.report.Omitted++
+		return
+	}
+	r.kept[k]++
+	r.report.Findings = append(r.report.Findings, f)
+}
+
+// finish fills in what follows from the findings.
+func (r *run) finish() {
+	rep, res := r.report, r.report.Result
+	slices.SortFunc(rep.Findings, func(x, y *Finding) int { return x.Conn.Index - y.Conn.Index })
+	rep.Signatures = r.all.list(r.order)
+	usage := usageByClient(res)
+	for addr, c := range r.clients {
+		rep.Clients = append(rep.Clients, Client{
+			Address: addrText(addr), Connections: c.connections, Failures: c.failures, Signatures: c.tallies.list(r.order), TLS: usage[addr],
+		})
+		delete(usage, addr)
+	}
+	for addr, u := range usage { // clients known from the access log alone
+		rep.Clients = append(rep.Clients, Client{Address: addrText(addr), TLS: u})
+	}
+	slices.SortFunc(rep.Clients, func(x, y Client) int {
+		if x.Failures != y.Failures {
+			return y.Failures - x.Failures
+		}
+		return compareAddr(x.Address, y.Address)
+	})
+	rep.TLS = usageTotal(res)
+	rep.Metrics = r.metricFacts()
+	rep.Files, rep.Problems, rep.Damaged = res.Loads, res.Problems, res.ProblemCount
+	for _, k := range kinds {
+		if !r.has[k] && adds[k] != "" {
+			rep.Missing = append(rep.Missing, Missing{k, adds[k]})
+		}
+	}
+	rep.Notes = append(rep.Notes, r.notes()...)
+}
+
+// notes says what limits the findings.
+func (r *run) notes() []string {
+	var out []string
+	res := r.report.Result
+	say := func(n int, format string) {
+		if n > 0 {
+			out = append(out, fmt.Sprintf(format, n))
+		}
+	}
+	if res.NoFlags {
+		out = append(out, "the flow log has no tcp-flags field, which the default format lacks: a refusal cannot be told from a connection that is still open; choose a custom format with ${tcp-flags}")
+	}
+	say(res.SkipData, "the flow log skipped records in %d windows (SKIPDATA): a missing flow proves nothing there")
+	say(res.Overflow, "%d records were not joined, as there are more connections than are held at once: analyze a shorter time")
+	say(res.Duplicates, "%d records were there twice and count once")
+	say(res.OtherFlows, "%d flow records are of other traffic and were not looked at")
+	say(r.report.Omitted, "%d further findings of the same kinds are counted, not listed")
+	var left int
+	for _, done := range r.concluded {
+		if !done {
+			left++
+		}
+	}
+	say(left, "%d connections have no finding: no analyzer that ran recognises them")
+	return out
+}
+
+func addrText(a netip.Addr) string {
+	if !a.IsValid() {
+		return "-"
+	}
+	return a.String()
+}
+
+func compareAddr(x, y string) int {
+	a, errA := netip.ParseAddr(x)
+	b, errB := netip.ParseAddr(y)
+	if errA != nil || errB != nil {
+		return strings.Compare(x, y)
+	}
+	return a.Compare(b)
+}
