@@ -1,4 +1,7 @@
-// Package accesslog reads and writes the access log of an Application Load Balancer.
+// Package accesslog reads and writes the access log of an Application Load Balancer: one line for each request. A
+// connection whose TLS handshake failed has none.
+//
+// Start with [Records]; [Record.AppendText] is the way back.
 package accesslog
 
 import (
@@ -8,7 +11,8 @@ import (
 
 // Record is one line, one request (source:
 // docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-access-logs.html). Texts are "" where the log
-// has "-"; numbers are -1. Fields are substrings of one copy of the line.
+// has "-"; numbers are -1. Fields are substrings of one copy of the line, so a record may be kept; quoted ones stand here
+// without their escapes.
 type Record struct {
 	Line                   int    // position in the input, from 1; not part of the record
 	Type                   string // http, https, h2, grpcs, ws, wss
