@@ -22,6 +22,7 @@ type fabric struct {
 	fault   func(*Packet) Fault
 	routes  map[netip.Addr]*port // not changed after start
 	scans   *scans
+	acks    *delayedAcks
 	running atomic.Bool
 	moved   atomic.Uint64 // packets that passed or were dropped
 
@@ -31,11 +32,24 @@ type fabric struct {
 }
 
 func newFabric(c Config, s *scans) *fabric {
-	return &fabric{clock: c.Clock, ingress: c.Ingress, tap: c.Tap, fault: c.Fault, routes: make(map[netip.Addr]*port), scans: s}
+	f := &fabric{clock: c.Clock, ingress: c.Ingress, tap: c.Tap, fault: c.Fault, routes: make(map[netip.Addr]*port), scans: s}
+	f.acks = newDelayedAcks(c, func(a *heldAck) {
+		if !f.running.Load() {
+			a.data.Release()
+			return
+		}
+		f.moved.Add(1)
+		f.carry(a.from, a.to, a.proto, a.h, a.data)
+	})
+	return f
 }
 
 func (f *fabric) start() { f.running.Store(true) }
-func (f *fabric) stop()  { f.running.Store(false) }
+
+func (f *fabric) stop() {
+	f.running.Store(false)
+	f.acks.close()
+}
 
 func (f *fabric) port(r role, index int, mtu uint32) *port {
 	return &port{fabric: f, role: r, index: index, mtu: mtu}
@@ -56,6 +70,14 @@ func (f *fabric) send(from *port, proto tcpip.NetworkProtocolNumber, data buffer
 		data.Release()
 		return
 	}
+	if h.proto == header.TCPProtocolNumber && f.acks.hold(from, to, proto, h, &data) {
+		return
+	}
+	f.carry(from, to, proto, h, data)
+}
+
+// carry takes a packet over the link.
+func (f *fabric) carry(from, to *port, proto tcpip.NetworkProtocolNumber, h head, data buffer.Buffer) {
 	if from.role == nodes {
 		f.observe(from.index, false, false, &data)
 	}
@@ -143,6 +165,13 @@ type head struct {
 	proto            tcpip.TransportProtocolNumber
 	srcPort, dstPort uint16 // TCP only
 	flags            header.TCPFlags
+	ack              uint32
+	payload          bool // the segment carries data
+}
+
+// bareAck reports whether a segment acknowledges and does nothing else.
+func (h head) bareAck() bool {
+	return h.flags&^header.TCPFlagPsh == header.TCPFlagAck && !h.payload
 }
 
 // opens reports whether the packet asks for a new connection: a SYN that acknowledges nothing.
@@ -153,11 +182,11 @@ func headOf(data *buffer.Buffer) (h head) {
 	if !ok {
 		return h
 	}
-	return parseHead(v.AsSlice())
+	return parseHead(v.AsSlice(), int(data.Size()))
 }
 
-// parseHead reads the front of an IP packet; what is missing stays zero.
-func parseHead(b []byte) (h head) {
+// parseHead reads the front of an IP packet of a size; what is missing stays zero.
+func parseHead(b []byte, size int) (h head) {
 	var rest []byte
 	switch header.IPVersion(b) {
 	case header.IPv4Version:
@@ -166,8 +195,8 @@ func parseHead(b []byte) (h head) {
 		}
 		h.src, h.dst = netip.AddrFrom4([4]byte(b[12:16])), netip.AddrFrom4([4]byte(b[16:20]))
 		h.proto = tcpip.TransportProtocolNumber(b[9])
-		if size := int(b[0]&15) * 4; size <= len(b) && binary.BigEndian.Uint16(b[6:])&0x1fff == 0 {
-			rest = b[size:]
+		if hl := int(b[0]&15) * 4; hl <= len(b) && binary.BigEndian.Uint16(b[6:])&0x1fff == 0 {
+			rest, size = b[hl:], size-hl
 		}
 	case header.IPv6Version:
 		if len(b) < header.IPv6MinimumSize {
@@ -175,11 +204,12 @@ func parseHead(b []byte) (h head) {
 		}
 		h.src, h.dst = netip.AddrFrom16([16]byte(b[8:24])), netip.AddrFrom16([16]byte(b[24:40]))
 		h.proto = tcpip.TransportProtocolNumber(b[6])
-		rest = b[header.IPv6MinimumSize:]
+		rest, size = b[header.IPv6MinimumSize:], size-header.IPv6MinimumSize
 	}
 	if h.proto == header.TCPProtocolNumber && len(rest) >= 14 {
 		h.srcPort, h.dstPort = binary.BigEndian.Uint16(rest), binary.BigEndian.Uint16(rest[2:])
-		h.flags = header.TCPFlags(rest[13])
+		h.ack, h.flags = binary.BigEndian.Uint32(rest[8:]), header.TCPFlags(rest[13])
+		h.payload = size > int(rest[12]>>4)*4
 	}
 	return h
 }

@@ -1,0 +1,192 @@
+package vnet
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"gvisor.dev/gvisor/pkg/buffer"
+	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/header"
+)
+
+// delayedAcks gives the stacks the delayed acknowledgements that they lack (RFC 1122, section 4.2.3.2; RFC 5681,
+// section 4.2). netstack acknowledges whatever it finds in its queue: two segments get one ACK or two, by the chance of
+// scheduling, and so one hello of two segments would be refused with 3 packets here and 4 there. It also sends ACKs that
+// Linux joins with the data that follow. So a bare ACK is held at the link: the next packet of its direction carries
+// what it says and replaces it. It goes out
+//
+//   - at once if it is among a connection's first (two of the client's: the handshake's and the first data's; one of the
+//     server's), as Linux begins with quick ACKs, and the load balancer of experiment 1 acknowledges the hello before
+//     its RST,
+//   - at once if it says nothing new (window update, duplicate), or after the peer's FIN,
+//   - when it acknowledges two full segments, or has replaced maxReplaced others,
+//   - after ackDelay, as on Linux.
+type delayedAcks struct {
+	clock  Clock
+	mtu    uint32
+	resend func(*heldAck) // sends an ACK whose time has come
+	shards [16]ackShard
+}
+
+const (
+	ackDelay    = 40 * time.Millisecond // Linux: TCP_DELACK_MIN
+	maxReplaced = 4                     // fewer than the initial window's 10 segments, so that a sender never waits for the delay
+)
+
+type ackShard struct {
+	mu    sync.Mutex
+	conns map[connKey]*ackConn
+}
+
+type connKey struct{ client, server netip.AddrPort }
+
+// ackConn is a connection since its SYN-ACK.
+type ackConn struct {
+	halves [2]ackHalf // client's, server's
+}
+
+// ackHalf is one direction.
+type ackHalf struct {
+	quick    int    // ACKs that go at once
+	sent     uint32 // the last acknowledgement number that went out
+	fin      bool   // this side has sent FIN
+	held     *heldAck
+	replaced int
+}
+
+// heldAck is an ACK that waits.
+type heldAck struct {
+	from, to *port
+	proto    tcpip.NetworkProtocolNumber
+	h        head
+	data     buffer.Buffer
+	stop     func() bool
+}
+
+func newDelayedAcks(c Config, resend func(*heldAck)) *delayedAcks {
+	d := &delayedAcks{clock: c.Clock, mtu: c.MTU, resend: resend}
+	for i := range d.shards {
+		d.shards[i].conns = make(map[connKey]*ackConn)
+	}
+	return d
+}
+
+// hold takes a TCP packet that is about to be sent and reports whether it keeps it for now.
+func (d *delayedAcks) hold(from, to *port, proto tcpip.NetworkProtocolNumber, h head, data *buffer.Buffer) bool {
+	me := 0
+	key := connKey{netip.AddrPortFrom(h.src, h.srcPort), netip.AddrPortFrom(h.dst, h.dstPort)}
+	if from.role == targets || to.role == outside {
+		me = 1
+		key.client, key.server = key.server, key.client
+	}
+	s := &d.shards[key.client.Port()%uint16(len(d.shards))]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	const synAck = header.TCPFlagSyn | header.TCPFlagAck
+	if h.flags&synAck == synAck {
+		s.forget(key)
+		c := new(ackConn)
+		c.halves[0].quick, c.halves[1].quick = 2, 1
+		s.conns[key] = c
+		return false
+	}
+	c := s.conns[key]
+	if c == nil {
+		return false
+	}
+	half, peer := &c.halves[me], &c.halves[1-me]
+	half.fin = half.fin || h.flags&header.TCPFlagFin != 0
+	switch {
+	case h.flags&header.TCPFlagRst != 0, half.fin && peer.fin:
+		s.forget(key)
+		return false
+	case !h.bareAck() || peer.fin || half.quick > 0 || !d.waits(half, h):
+		if h.bareAck() && half.quick > 0 {
+			half.quick--
+		}
+		half.drop()
+		half.sent, half.replaced = h.ack, 0
+		return false
+	}
+	if half.held == nil {
+		a := &heldAck{from: from, to: to, proto: proto, h: h, data: *data}
+		half.held = a
+		a.stop = d.clock.AfterFunc(ackDelay, func() { d.expire(s, half, a) })
+		return true
+	}
+	half.held.data.Release() // the delay runs from the first
+	half.held.h, half.held.data = h, *data
+	half.replaced++
+	return true
+}
+
+// waits reports whether a bare ACK says something new, but not yet enough to go out.
+func (d *delayedAcks) waits(half *ackHalf, h head) bool {
+	last := half.sent
+	if half.held != nil {
+		last = half.held.h.ack
+	}
+	if h.ack == last || half.replaced >= maxReplaced {
+		return false
+	}
+	full := d.mtu - header.IPv4MinimumSize - header.TCPMinimumSize - 12 // 12: the timestamps
+	if h.src.Is6() {
+		full -= header.IPv6MinimumSize - header.IPv4MinimumSize
+	}
+	return h.ack-half.sent < 2*full
+}
+
+// expire sends a held ACK that nothing has replaced for the delay.
+func (d *delayedAcks) expire(s *ackShard, half *ackHalf, a *heldAck) {
+	s.mu.Lock()
+	mine := half.held == a
+	if mine {
+		half.held, half.sent, half.replaced = nil, a.h.ack, 0
+	}
+	s.mu.Unlock()
+	if mine {
+		d.resend(a)
+	}
+}
+
+// forget drops a connection and what it holds.
+func (s *ackShard) forget(key connKey) {
+	if c := s.conns[key]; c != nil {
+		c.halves[0].drop()
+		c.halves[1].drop()
+		delete(s.conns, key)
+	}
+}
+
+// drop drops the held ACK.
+func (h *ackHalf) drop() {
+	if h.held != nil {
+		h.held.stop()
+		h.held.data.Release()
+		h.held = nil
+	}
+}
+
+// close drops all that is held; timers that run find nothing.
+func (d *delayedAcks) close() {
+	for i := range d.shards {
+		s := &d.shards[i]
+		s.mu.Lock()
+		for key := range s.conns {
+			s.forget(key)
+		}
+		s.mu.Unlock()
+	}
+}
+
+// open is the number of connections that are followed.
+func (d *delayedAcks) open() (count int) {
+	for i := range d.shards {
+		s := &d.shards[i]
+		s.mu.Lock()
+		count += len(s.conns)
+		s.mu.Unlock()
+	}
+	return count
+}
