@@ -1,9 +1,13 @@
-// Package waflog reads and writes AWS WAF log records, one JSON object a line.
+// Package waflog reads and writes AWS WAF log records, one JSON object for each request that a web ACL judged. A connection
+// whose TLS handshake failed has none.
+//
+// Start with [Records]; [Record.AppendText] is the way back.
 package waflog
 
 import "encoding/json"
 
 // Record is one request judged by a web ACL (source: docs.aws.amazon.com/waf/latest/developerguide/logging-fields.html).
+// The raw fields hold the JSON as it was read; nil is written as the empty list or null that AWS has there.
 type Record struct {
 	Line                        int             `json:"-"`         // position in the input, from 1
 	Timestamp                   int64           `json:"timestamp"` // Unix milliseconds
@@ -26,6 +30,8 @@ type Record struct {
 	RequestBodySizeInspected    *int64          `json:"requestBodySizeInspectedByWAF,omitempty"`
 	JA3Fingerprint              string          `json:"ja3Fingerprint,omitempty"`
 	JA4Fingerprint              string          `json:"ja4Fingerprint,omitempty"`
+
+	Other map[string]json.RawMessage `json:"-"` // top-level keys that this struct does not name, as they were read
 }
 
 // RuleGroup is one evaluated rule group.
