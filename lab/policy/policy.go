@@ -17,10 +17,12 @@ type Policy struct {
 	// StronglyPreferred groups are worth a HelloRetryRequest when the client supports them and sent no share.
 	StronglyPreferred []wire.Group
 	Schemes           []wire.Scheme // signature schemes for the handshake
-	CertSchemes       []wire.Scheme // schemes allowed in the certificate chain; empty: no restriction known
+	CertSchemes       []wire.Scheme // schemes allowed in a client's certificate chain; empty: no restriction known
 	ForwardSecret     bool          // no suite with RSA key transport
 	Notes             string
 	Sources           []string // title and address of each source
+
+	compiled *table
 }
 
 // Result says what a policy answers.
@@ -45,10 +47,11 @@ const (
 	ReasonNoCommonSuite
 	ReasonNoCommonGroup
 	ReasonNoCommonScheme
-	ReasonUnusableCertificate // the policy forbids the server's own certificate: no client can connect
+	ReasonUnusableCertificate // the policy allows no signature that the server's keys can make: no client can connect
 )
 
-// Decision is what a policy answers to a hello: a small flat value.
+// Decision is what a policy answers to a hello: a small flat value. All fields but Outcome and Reason are empty if it is
+// refused.
 type Decision struct {
 	Outcome Result
 	Reason  Reason
@@ -57,6 +60,9 @@ type Decision struct {
 	Group   wire.Group   // 0 if none, or RSA key transport
 	Scheme  wire.Scheme  // 0 if none, below TLS 1.2, or RSA key transport
 	Cert    int8         // index into the CertSet, -1 if none
+	// SchemeUnoffered: the client did not offer Scheme; the server has nothing better and goes on, as s2n-tls does. Most
+	// clients then end the handshake.
+	SchemeUnoffered bool
 }
 
 // KeyType is the public key algorithm of a certificate.
