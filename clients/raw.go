@@ -1,0 +1,34 @@
+package clients
+
+import "errors"
+
+var errAnswered = errors.New("answered")
+
+// raw sends bytes and reads until the answer is clear: the end of the connection, or a whole first flight. It then
+// closes.
+func (s *session) raw(b []byte) {
+	if _, err := s.conn.Write(b); err != nil {
+		s.err = err
+		return
+	}
+	s.err = s.answer()
+}
+
+func (s *session) silent() { s.err = s.answer() }
+
+// answer reads until the peer ends the connection, a TLS server has said all that it can without the client's keys, or
+// something else than TLS has said enough to be recognised.
+func (s *session) answer() error {
+	f := &s.conn.flight
+	buf := make([]byte, 16<<10)
+	for {
+		_, err := s.conn.Read(buf)
+		switch {
+		case err != nil:
+			return err
+		case f.helloDone, f.hello != nil && f.over, f.retry && f.hello == nil:
+			s.local = true
+			return errAnswered
+		}
+	}
+}

@@ -1,0 +1,84 @@
+package clients
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+)
+
+var errTooMuch = errors.New("the peer sent more than 64 MiB")
+
+// tap is the connection under the TLS library. It keeps what the client sent first, follows what the server says in the
+// clear, and remembers how the transport ended: the libraries' own errors tell less.
+type tap struct {
+	net.Conn
+	hello  []byte
+	flight flight
+	read   int64
+
+	mu  sync.Mutex // the HTTP/2 client reads and writes in different goroutines
+	err error      // the first failure of the transport, io.EOF included
+}
+
+func newTap(c net.Conn) *tap { return &tap{Conn: c} }
+
+func (t *tap) Read(b []byte) (int, error) {
+	n, err := t.Conn.Read(b)
+	t.read += int64(n)
+	if t.read > maxRead {
+		err = errTooMuch
+	}
+	t.flight.feed(b[:n])
+	if err != nil {
+		t.fail(err)
+	}
+	return n, err
+}
+
+func (t *tap) Write(b []byte) (int, error) {
+	if t.read == 0 && len(t.hello) < maxHello {
+		t.hello = append(t.hello, b[:min(len(b), maxHello-len(t.hello))]...)
+	}
+	n, err := t.Conn.Write(b)
+	if err != nil {
+		t.fail(err)
+	}
+	return n, err
+}
+
+func (t *tap) fail(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.err == nil {
+		t.err = err
+	}
+}
+
+// ended returns the first failure of the transport.
+func (t *tap) ended() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.err
+}
+
+// CloseWrite sends a FIN, if the connection can do so alone.
+func (t *tap) CloseWrite() error {
+	if c, ok := t.Conn.(interface{ CloseWrite() error }); ok {
+		return c.CloseWrite()
+	}
+	return nil
+}
+
+// drain reads until the peer's end, so that nothing of it meets a closed socket and is answered with a RST.
+func (t *tap) drain() error {
+	buf := make([]byte, 4096)
+	for {
+		if _, err := t.Read(buf); err != nil {
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
+		}
+	}
+}
