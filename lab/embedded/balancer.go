@@ -35,8 +35,11 @@ func (l *Lab) startBalancer(settings lab.Embedded, o *Options) error {
 	if l.evidence != nil {
 		c.Recorder = l.evidence
 	}
+	var err error
 	if l.spec.WAF != nil {
-		c.ACL = l.webACL(settings)
+		if c.ACL, err = l.webACL(settings); err != nil {
+			return err
+		}
 	}
 	arn := 0
 	for _, x := range l.listeners {
@@ -46,7 +49,6 @@ func (l *Lab) startBalancer(settings lab.Embedded, o *Options) error {
 		}
 		c.Listeners = append(c.Listeners, al)
 	}
-	var err error
 	if l.balancer, err = alb.New(c); err != nil {
 		return err
 	}
@@ -122,13 +124,15 @@ func action(a lab.Action) alb.Action {
 	return fixed
 }
 
-func (l *Lab) webACL(settings lab.Embedded) *waf.ACL {
+func (l *Lab) webACL(settings lab.Embedded) (*waf.ACL, error) {
 	w := l.spec.WAF
 	return waf.New(waf.Config{
-		ARN: l.names.webACL, Account: account, Region: region, LoadBalancer: l.names.loadBalancer,
-		IPReputation: w.IPReputation, ReputationList: settings.IPReputation,
-		BlockForwardedIPs: w.BlockForwardedIPs, ForwardedIPHeader: cmp.Or(w.ForwardedIPHeader, "X-Forwarded-For"),
-		DefaultBlock: w.DefaultActionBlock,
+		ARN:             l.names.webACL,
+		ReputationGroup: w.IPReputation,
+		Reputation:      settings.IPReputation,
+		Blocked:         w.BlockForwardedIPs,
+		Header:          w.ForwardedIPHeader,
+		DefaultBlock:    w.DefaultActionBlock,
 	})
 }
 

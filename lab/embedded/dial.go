@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/alblab/alblab/lab"
+	"github.com/alblab/alblab/lab/vnet"
 )
 
 // Dial implements [lab.Lab]. A client reaches the node of zone (client number modulo zones), always the same, as one that
@@ -37,7 +38,7 @@ func (l *Lab) dial(ctx context.Context, from netip.AddrPort, client int, listene
 	}
 	to := netip.AddrPortFrom(l.nodeAddr(client, from.Addr().Is6()), port)
 	if l.manual == nil {
-		return l.net.DialPort(ctx, from, to)
+		return l.counted(l.net.DialPort(ctx, from, to))
 	}
 	// On a clock that stands still nobody sends a second SYN: when the security group has dropped the first, the
 	// attempt is over.
@@ -45,7 +46,7 @@ func (l *Lab) dial(ctx context.Context, from netip.AddrPort, client int, listene
 	defer cancel()
 	dropped, done := l.rejects.watch(from.Addr(), to, cancel)
 	defer done()
-	conn, err := l.net.DialPort(ctx, from, to)
+	conn, err := l.counted(l.net.DialPort(ctx, from, to))
 	if err == nil {
 		return conn, nil
 	}
@@ -53,6 +54,15 @@ func (l *Lab) dial(ctx context.Context, from netip.AddrPort, client int, listene
 		return nil, fmt.Errorf("dialing %s from %s: no answer: %w", to, from.Addr(), os.ErrDeadlineExceeded)
 	}
 	return nil, err
+}
+
+// counted notes that the load balancer has one more connection to write up.
+func (l *Lab) counted(c *vnet.Conn, err error) (net.Conn, error) {
+	if err != nil {
+		return nil, err
+	}
+	l.conns.add(1)
+	return c, nil
 }
 
 // SYN implements [lab.Scanner].

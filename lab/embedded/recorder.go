@@ -3,7 +3,6 @@ package embedded
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -22,20 +21,19 @@ import (
 
 // recorder turns what happens into evidence, at once, into the store. It is the load balancer's alb.Recorder.
 type recorder struct {
-	store    *evidence.Store
-	conn     *evidence.Appender
-	access   *evidence.Appender
-	waf      *evidence.Appender
-	flow     *evidence.Appender
-	attempts *evidence.Appender
-	format   *flowlog.Format
-	meter    *vnet.FlowMeter
-	metrics  *metric.Aggregator
-	capture  *packets // nil: no capture
-	buffers  sync.Pool
-	clock    func() time.Time
-	elb      string
-	problem  atomic.Pointer[error] // the first record that could not be written, nil in a sane run
+	store   *evidence.Store
+	conn    *evidence.Appender
+	access  *evidence.Appender
+	waf     *evidence.Appender
+	flow    *evidence.Appender
+	format  *flowlog.Format
+	meter   *vnet.FlowMeter
+	metrics *metric.Aggregator
+	capture *packets // nil: no capture
+	buffers sync.Pool
+	clock   func() time.Time
+	elb     string
+	problem atomic.Pointer[error] // the first record that could not be written, nil in a sane run
 }
 
 func newRecorder(l *Lab, settings lab.Embedded, o *Options) (*recorder, error) {
@@ -58,7 +56,6 @@ func newRecorder(l *Lab, settings lab.Embedded, o *Options) (*recorder, error) {
 		kind   evidence.Kind
 		format string
 	}{
-		{&r.attempts, "attempts.jsonl", evidence.KindAttempts, ""},
 		{&r.flow, "flow.log", evidence.KindFlow, r.format.String()},
 		{&r.conn, "connection.log", evidence.KindConnection, ""},
 		{&r.access, "access.log", evidence.KindAccess, ""},
@@ -190,16 +187,3 @@ func (r *recorder) snapshot(m evidence.Manifest) (*evidence.Bundle, error) {
 }
 
 func (r *recorder) close() error { return r.store.Close() }
-
-// Attempt appends a client's own view of an attempt, one JSON value, to attempts.jsonl.
-func (l *Lab) Attempt(v any) error {
-	if l.evidence == nil {
-		return nil
-	}
-	b, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("recording an attempt: %w", err)
-	}
-	_, err = l.evidence.attempts.Write(append(b, '\n'))
-	return err
-}

@@ -37,6 +37,8 @@ type sink interface {
 	write(b []byte) (n int, err error)
 	// truncate cuts the file after a write that failed, so that it ends in a whole record.
 	truncate(size int64)
+	// restart empties the file; content that was given out before may change with a file on disk.
+	restart() error
 	// content is what has been written so far; it does not change any more.
 	content(size int64) content
 	close() error
