@@ -1,0 +1,267 @@
+package alb
+
+import (
+	"context"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"sort"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/net/http2/hpack"
+
+	"github.com/alblab/alblab/lab/evidence/waflog"
+)
+
+// maxStreams is how many requests a client may have open at once on a connection
+// (docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-listeners.html).
+const maxStreams = 128
+
+// serveHTTP2 lets net/http speak h2 over the engine. The server is of this connection alone, so that its Shutdown, which
+// sends GOAWAY, ends nothing else.
+func (c *conn) serveHTTP2() {
+	w := &h2Conn{c: c, over: make(chan struct{})}
+	srv := &http.Server{
+		Handler:        http.HandlerFunc(c.serveStream),
+		Protocols:      new(http.Protocols),
+		MaxHeaderBytes: maxHeaderBytes,
+		HTTP2:          &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
+		ErrorLog:       log.New(io.Discard, "", 0), // its complaints are about clients; panics do not come here
+	}
+	srv.Protocols.SetUnencryptedHTTP2(true) // the engine has taken the encryption off
+	c.t.setIdle(func() {
+		go srv.Shutdown(c.lb.ctx)
+	})
+	srv.Serve(&oneConn{conn: w, addr: c.t.LocalAddr()})
+	<-w.over
+	w.reading.Lock() // its last Read has returned
+	w.reading.Unlock()
+	c.finish(w.ended())
+}
+
+// h2Conn is the decrypted connection as net/http sees it. Closing it ends no more than net/http's use of it.
+type h2Conn struct {
+	c       *conn
+	reading sync.Mutex
+	once    sync.Once
+	over    chan struct{}
+
+	mu  sync.Mutex
+	err error
+}
+
+func (w *h2Conn) Read(b []byte) (int, error) {
+	w.reading.Lock()
+	defer w.reading.Unlock()
+	select {
+	case <-w.over:
+		return 0, net.ErrClosed
+	default:
+	}
+	n, err := w.c.eng.Read(b)
+	if err != nil {
+		w.mu.Lock()
+		if w.err == nil {
+			w.err = err
+		}
+		w.mu.Unlock()
+	}
+	return n, err
+}
+
+func (w *h2Conn) Write(b []byte) (int, error) { return w.c.eng.Write(b) }
+
+// ended returns what ended the client's side, nil if the load balancer closed first.
+func (w *h2Conn) ended() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err != nil && isTimeout(w.err) && !w.c.t.isForced() {
+		return nil
+	}
+	return w.err
+}
+
+func (w *h2Conn) Close() error {
+	w.once.Do(func() {
+		close(w.over)
+		w.c.t.SetReadDeadline(past)
+	})
+	return nil
+}
+
+func (w *h2Conn) LocalAddr() net.Addr                { return w.c.t.LocalAddr() }
+func (w *h2Conn) RemoteAddr() net.Addr               { return w.c.t.RemoteAddr() }
+func (w *h2Conn) SetDeadline(time.Time) error        { return nil } // the load balancer's own timers count
+func (w *h2Conn) SetReadDeadline(time.Time) error    { return nil }
+func (w *h2Conn) SetWriteDeadline(t time.Time) error { return nil }
+
+// oneConn is a listener that accepts one connection.
+type oneConn struct {
+	conn net.Conn
+	addr net.Addr
+}
+
+func (l *oneConn) Accept() (net.Conn, error) {
+	if l.conn == nil {
+		return nil, net.ErrClosed
+	}
+	c := l.conn
+	l.conn = nil
+	return c, nil
+}
+
+func (l *oneConn) Close() error   { return nil }
+func (l *oneConn) Addr() net.Addr { return l.addr }
+
+// serveStream answers one request.
+func (c *conn) serveStream(w http.ResponseWriter, r *http.Request) {
+	defer func() {
+		// net/http would write a handler's panic to its log and go on.
+		if p := recover(); p != nil && p != http.ErrAbortHandler {
+			stack := debug.Stack()
+			go func() { panic("alb: " + errorText(p) + "\n" + string(stack)) }()
+			select {}
+		}
+	}()
+	c.t.work()
+	defer c.t.rest()
+	x := c.newExchange(r, "HTTP/2.0", h2Headers(r))
+	body := &countBody{ReadCloser: r.Body}
+	r.Body = body
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	resp := x.answer(ctx)
+	if ctx.Err() != nil && resp.own {
+		x.received = headersSize(h2RequestFields(r)) + body.n
+		x.finish(460, true, 0)
+		return
+	}
+	io.CopyN(io.Discard, body, maxUnreadBody)
+	status := resp.status
+	if resp.tunnel != nil { // a target cannot upgrade h2
+		resp.tunnel.Close()
+		resp = x.page(http.StatusBadGateway)
+		status = resp.status
+	}
+	h := w.Header()
+	for k, v := range resp.header {
+		h[k] = v
+	}
+	if resp.length >= 0 && status != http.StatusNoContent && status != http.StatusNotModified {
+		h.Set("Content-Length", strconv.FormatInt(resp.length, 10))
+	}
+	if _, ok := h["Content-Type"]; !ok {
+		h["Content-Type"] = nil // nothing is to be guessed
+	}
+	sent := headersSize(responseFields(status, h))
+	w.WriteHeader(status)
+	var err error
+	if resp.body != nil {
+		out := &flushWriter{w: w}
+		if !resp.own {
+			out.rc = http.NewResponseController(w)
+		}
+		if r.Method != http.MethodHead {
+			_, err = io.Copy(out, resp.body)
+		}
+		resp.body.Close()
+		sent += out.n
+	}
+	x.received = headersSize(h2RequestFields(r)) + body.n
+	x.finish(status, resp.own, sent)
+	if err != nil {
+		panic(http.ErrAbortHandler) // resets the stream
+	}
+}
+
+func errorText(p any) string {
+	switch p := p.(type) {
+	case error:
+		return p.Error()
+	case string:
+		return p
+	}
+	return "panic"
+}
+
+// frameHeader is the size of an h2 frame's head.
+const frameHeader = 9
+
+type countBody struct {
+	io.ReadCloser
+	n int64
+}
+
+func (b *countBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if n > 0 {
+		b.n += int64(n) + frameHeader
+	}
+	return n, err
+}
+
+type flushWriter struct {
+	w  io.Writer
+	rc *http.ResponseController // nil: no flushing
+	n  int64
+}
+
+func (f *flushWriter) Write(b []byte) (int, error) {
+	n, err := f.w.Write(b)
+	f.n += int64(n) + frameHeader
+	if err == nil && f.rc != nil {
+		err = f.rc.Flush()
+	}
+	return n, err
+}
+
+// h2Headers lists the request's fields in h2's lower case, the order by name: net/http does not keep the client's.
+func h2Headers(r *http.Request) []waflog.Header {
+	out := []waflog.Header{{Name: "host", Value: r.Host}}
+	for _, f := range sortedFields(r.Header) {
+		out = append(out, waflog.Header{Name: f.Name, Value: f.Value})
+	}
+	return out
+}
+
+func sortedFields(h http.Header) []hpack.HeaderField {
+	var out []hpack.HeaderField
+	for k, vs := range h {
+		for _, v := range vs {
+			out = append(out, hpack.HeaderField{Name: strings.ToLower(k), Value: v})
+		}
+	}
+	sort.SliceStable(out, func(i, j int) bool { return out[i].Name < out[j].Name })
+	return out
+}
+
+func h2RequestFields(r *http.Request) []hpack.HeaderField {
+	return append([]hpack.HeaderField{
+		{Name: ":method", Value: r.Method}, {Name: ":scheme", Value: "https"},
+		{Name: ":authority", Value: r.Host}, {Name: ":path", Value: r.RequestURI},
+	}, sortedFields(r.Header)...)
+}
+
+func responseFields(status int, h http.Header) []hpack.HeaderField {
+	return append([]hpack.HeaderField{{Name: ":status", Value: strconv.Itoa(status)}}, sortedFields(h)...)
+}
+
+// headersSize is the size of a HEADERS frame with these fields on a fresh connection. Assumption: received_bytes and
+// sent_bytes of h2 count frames; AWS says "in bytes" and no more.
+func headersSize(fields []hpack.HeaderField) int64 {
+	var n counter
+	e := hpack.NewEncoder(&n)
+	for _, f := range fields {
+		e.WriteField(f)
+	}
+	return frameHeader + int64(n)
+}
+
+type counter int64
+
+func (c *counter) Write(b []byte) (int, error) { *c += counter(len(b)); return len(b), nil }
