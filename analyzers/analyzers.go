@@ -6,6 +6,8 @@
 package analyzers
 
 import (
+	"strings"
+
 	"github.com/alblab/alblab/analyzers/correlate"
 	"github.com/alblab/alblab/lab/evidence"
 	"github.com/alblab/alblab/lab/policy"
@@ -54,8 +56,8 @@ type Finding struct {
 	Signature string    // the analyzer's name
 	Stage     Stage     // the analyzer's
 	Certainty Certainty // of the signature
-	// Causes are the signatures that the evidence cannot separate, this one's included where it is one of them. Empty
-	// if the finding is certain.
+	// Causes are the signatures that the evidence cannot separate, this one's included where it is one of them, the
+	// likeliest first. Empty if there is no other than Signature.
 	Causes  []string
 	Message string // in words that a person can act on
 	Conn    *correlate.Conn
@@ -69,6 +71,31 @@ type Finding struct {
 
 // Failed says whether the finding is of a failure: a connection that did not become a session.
 func (f *Finding) Failed() bool { return f.Stage != StageCompleted }
+
+// Cure says in words what would cure a refused hello: the policy with the least change, or what the client lacks. It is ""
+// where the policy or the hello is unknown, or nothing is to be cured.
+func (f *Finding) Cure() string {
+	e := f.Explanation
+	if e == nil {
+		return ""
+	}
+	var ways []string
+	if e.Client != "" {
+		ways = append(ways, e.Client)
+	}
+	for _, c := range e.Certificates {
+		ways = append(ways, "add a certificate: "+c)
+		break
+	}
+	if len(e.Cures) > 0 {
+		w := "change the listener to " + e.Cures[0].Policy
+		if price := e.Cures[0].Price; len(price) > 0 {
+			w += " (which " + strings.Join(price, "; ") + ")"
+		}
+		ways = append(ways, w)
+	}
+	return strings.Join(ways, "; or ")
+}
 
 // Offer is what a client's hello offers, by the names of the security policies. GREASE values are left out.
 type Offer struct {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/alblab/alblab/analyzers/correlate"
 	"github.com/alblab/alblab/lab/evidence"
+	"github.com/alblab/alblab/lab/policy"
 )
 
 type jsonReport struct {
@@ -59,25 +60,25 @@ func list[T any](l []T) []T {
 }
 
 type jsonFinding struct {
-	Signature string         `json:"signature"`
-	Stage     Stage          `json:"stage"`
-	Certainty Certainty      `json:"certainty"`
-	Causes    []string       `json:"causes,omitempty"`
-	Message   string         `json:"message"`
-	Client    string         `json:"client"`
-	Listener  uint16         `json:"listener"`
-	Server    string         `json:"server,omitempty"`
-	Start     time.Time      `json:"start"`
-	TraceID   string         `json:"conn_trace_id,omitempty"`
-	Requests  int            `json:"requests,omitempty"`
-	In        *jsonFlow      `json:"flow_in,omitempty"`
-	Out       *jsonFlow      `json:"flow_out,omitempty"`
-	Offer     *Offer         `json:"offer,omitempty"`
-	Reason    string         `json:"policy_reason,omitempty"`
-	Detail    string         `json:"policy_detail,omitempty"`
-	Cure      string         `json:"cure,omitempty"`
-	Notes     []string       `json:"notes,omitempty"`
-	Cites     []evidence.Ref `json:"cites"`
+	Signature   string              `json:"signature"`
+	Stage       Stage               `json:"stage"`
+	Certainty   Certainty           `json:"certainty"`
+	Causes      []string            `json:"causes,omitempty"`
+	Message     string              `json:"message"`
+	Client      string              `json:"client"`
+	Listener    uint16              `json:"listener"`
+	Server      string              `json:"server,omitempty"`
+	Start       time.Time           `json:"start"`
+	TraceID     string              `json:"conn_trace_id,omitempty"`
+	Requests    int                 `json:"requests,omitempty"`
+	In          *jsonFlow           `json:"flow_in,omitempty"`
+	Out         *jsonFlow           `json:"flow_out,omitempty"`
+	Offer       *Offer              `json:"offer,omitempty"`
+	Reason      string              `json:"policy_reason,omitempty"`
+	Cure        string              `json:"cure,omitempty"`
+	Notes       []string            `json:"notes,omitempty"`
+	Explanation *policy.Explanation `json:"explanation,omitempty"`
+	Cites       []evidence.Ref      `json:"cites"`
 }
 
 type jsonFlow struct {
@@ -105,9 +106,7 @@ func (f *Finding) MarshalJSON() ([]byte, error) {
 	if f.Decision != nil {
 		j.Reason = f.Decision.Reason.String()
 	}
-	if f.Explanation != nil {
-		j.Detail, j.Cure = f.Explanation.Detail, f.Explanation.Cure
-	}
+	j.Cure, j.Explanation = f.Cure(), f.Explanation
 	return json.Marshal(j)
 }
 

@@ -1,12 +1,14 @@
 package analyzers
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 
 	"github.com/alblab/alblab/analyzers/correlate"
 	"github.com/alblab/alblab/lab/evidence"
 	"github.com/alblab/alblab/lab/policy"
+	"github.com/alblab/alblab/lab/wire"
 )
 
 // Pass is what an analyzer works on: the connections that no analyzer before it has concluded.
@@ -53,7 +55,7 @@ func (p *Pass) Report(c *correlate.Conn, f Finding) error {
 	if len(f.Cites) == 0 {
 		return fmt.Errorf("%s: finding for %s cites nothing", p.Analyzer.Name, c.Client)
 	}
-	if f.Certainty == Certain {
+	if len(f.Causes) == 1 {
 		f.Causes = nil
 	}
 	p.run.concluded[c.Index] = true
@@ -62,18 +64,70 @@ func (p *Pass) Report(c *correlate.Conn, f Finding) error {
 	return nil
 }
 
-// Explain asks the policy of the connection's listener about the captured hello. ok is false where either is unknown.
-func (p *Pass) Explain(c *correlate.Conn) (d policy.Decision, e policy.Explanation, ok bool) {
+// Decide asks the policy of the connection's listener about the captured hello. ok is false where either is unknown.
+func (p *Pass) Decide(c *correlate.Conn) (d policy.Decision, ok bool) {
 	l := p.Listener(c)
 	if l.Policy == nil || c.Capture == nil || c.Capture.Hello == nil {
-		return d, e, false
+		return d, false
 	}
-	certs := l.Certs
-	if len(certs) == 0 {
-		certs = assumedCerts()
+	return l.Policy.Decide(c.Capture.Hello, certsOf(l)), true
+}
+
+// Explain puts a decision of Decide into words, in full: what was offered, what is allowed, what would cure a refusal. Equal
+// hellos are explained once. It is nil where there have been too many different ones.
+func (p *Pass) Explain(c *correlate.Conn, d policy.Decision) *policy.Explanation {
+	key := offerKey(c.Server.Port(), c.Capture.Hello)
+	if e := p.run.explained[key]; e != nil {
+		return e
 	}
-	d = l.Policy.Decide(c.Capture.Hello, certs)
-	return d, policy.Explain(l.Policy, c.Capture.Hello, certs, d), true
+	if len(p.run.explained) >= maxExplained {
+		return nil
+	}
+	l := p.Listener(c)
+	e := policy.Explain(l.Policy, c.Capture.Hello, certsOf(l), d)
+	p.run.explained[key] = &e
+	return &e
+}
+
+// Detail says a decision of Decide in one sentence.
+func (p *Pass) Detail(c *correlate.Conn, d policy.Decision) string {
+	l := p.Listener(c)
+	return policy.Detail(l.Policy, c.Capture.Hello, certsOf(l), d)
+}
+
+// maxExplained is the number of different hellos that are explained in full.
+const maxExplained = 4096
+
+// offerKey is equal for hellos that offer the same to the same port, whatever their random parts.
+func offerKey(port uint16, h *wire.ClientHello) string {
+	b := binary.BigEndian.AppendUint16(nil, port)
+	b = binary.BigEndian.AppendUint16(b, uint16(h.LegacyVersion))
+	b = appendIDs(b, h.Suites)
+	b = appendIDs(b, h.SupportedVersions)
+	b = appendIDs(b, h.Groups)
+	b = appendIDs(b, h.Schemes)
+	for _, s := range h.KeyShares {
+		b = binary.BigEndian.AppendUint16(b, uint16(s.Group))
+		b = binary.BigEndian.AppendUint16(b, uint16(len(s.Data)))
+	}
+	b = append(b, h.PointFormats...)
+	return string(b)
+}
+
+func appendIDs[T ~uint16](b []byte, ids []T) []byte {
+	for _, id := range ids {
+		if !wire.IsGREASE(id) {
+			b = binary.BigEndian.AppendUint16(b, uint16(id))
+		}
+	}
+	return append(b, 0xff, 0xff, 0xff)
+}
+
+func certsOf(l Listener) policy.CertSet {
+	if len(l.Certs) == 0 {
+		return assumedCerts()
+	}
+	return l.Certs
 }
 
 // assumedCerts stands for a server of which nothing is known. Assumption: one RSA and one ECDSA certificate, so that no

@@ -9,6 +9,7 @@ import (
 
 	"github.com/alblab/alblab/analyzers/correlate"
 	"github.com/alblab/alblab/lab/evidence"
+	"github.com/alblab/alblab/lab/policy"
 )
 
 // run is the state of one Run.
@@ -24,6 +25,7 @@ type run struct {
 	all       tallies
 	clients   map[netip.Addr]*clientSum
 	kept      map[exampleKey]int
+	explained map[string]*policy.Explanation
 }
 
 // exampleKey is what examples are counted by.
@@ -82,7 +84,7 @@ func Judge(ctx context.Context, res *correlate.Result, has map[evidence.Kind]boo
 	r := &run{
 		as: as, has: has, listeners: listeners, examples: examples,
 		concluded: make([]bool, len(res.Conns)), order: map[string]int{},
-		clients: map[netip.Addr]*clientSum{}, kept: map[exampleKey]int{},
+		clients: map[netip.Addr]*clientSum{}, kept: map[exampleKey]int{}, explained: map[string]*policy.Explanation{},
 		report: &Report{Schema: Schema, Connections: len(res.Conns), Targets: len(res.Targets), Result: res},
 	}
 	for i, a := range as {

@@ -147,8 +147,8 @@ func (t *text) findings(s Tally, all []*Finding) {
 		for _, n := range f.Notes {
 			t.wrap("    ", "      ", "note: "+n)
 		}
-		if f.Explanation != nil && f.Explanation.Cure != "" {
-			t.wrap("    ", "      ", "cure: "+f.Explanation.Cure)
+		if cure := f.Cure(); cure != "" {
+			t.wrap("    ", "      ", "cure: "+cure)
 		}
 		t.wrap("    ", "      ", "see "+strings.Join(e.refs, ", "))
 	}

@@ -1,0 +1,117 @@
+package signatures
+
+import (
+	"fmt"
+
+	"github.com/alblab/alblab/analyzers/correlate"
+)
+
+// Bits of tcp-flags; ACK is recorded only as the 16 within a SYN-ACK's 18 (source:
+// docs.aws.amazon.com/vpc/latest/userguide/flow-log-records.html).
+const (
+	flagFIN = 1
+	flagSYN = 2
+	flagRST = 4
+)
+
+// Header sizes in bytes, IP and TCP together, without options. A flow log's bytes count IP packets whole, options included,
+// link layer excluded: experiment 1's 328 = 60 (SYN) + 52 (ACK) + 216 (hello segment) and 164 = 60 + 52 + 52.
+const (
+	headers4   = 40
+	headers6   = 60
+	timestamps = 12 // TCP timestamps with padding, on every segment of Linux and macOS (RFC 7323)
+	synOptions = 20 // MSS, SACK permitted, timestamps, window scale: the most that common systems send
+)
+
+const (
+	// alertsLen is two TLS alert records: what a load balancer says that refuses with an alert.
+	alertsLen = 2 * 7
+	// mss is the largest segment of a path with an MTU of 1500, less IPv4, TCP and timestamps.
+	mss = 1448
+	// helloMost is more than any hello that an Application Load Balancer reads. TLS messages are limited to 64 K (source:
+	// docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html).
+	helloMost = 64 << 10
+	// flightLeast is less than any first flight of a server: ServerHello and certificate. A HelloRetryRequest is shorter.
+	flightLeast = 300
+	// sessionLeast is less than what a client sends for a handshake and a request: hello, key exchange, Finished, request.
+	sessionLeast = 300
+	// strayPackets are packets of a refusal that carry nothing: further ACKs, the client's own FIN or RST, a repetition.
+	strayPackets = 4
+)
+
+// shape is what flow records say of the data exchanged. Flow logs count whole packets, so payloads are known within bounds
+// that follow from which TCP options the packets can have had.
+type shape struct {
+	flags         bool  // tcp-flags are there for both directions
+	partial       bool  // the handshake lies before the first record, or a direction is missing
+	inMin, outMin int64 // bytes of payload at least: all packets had timestamps
+	inMax, outMax int64 // at most: none had options
+	segments      int64 // packets that the client's payload takes at least
+	in, out       correlate.Flow
+}
+
+func shapeOf(c *correlate.Conn) shape {
+	s := shape{in: c.In, out: c.Out}
+	headers := int64(headers4)
+	if c.Client.Addr().Is6() {
+		headers = headers6
+	}
+	s.flags = c.In.Flags >= 0 && c.Out.Flags >= 0 && c.In.Records > 0 && c.Out.Records > 0
+	s.partial = c.In.Records == 0 || c.Out.Records == 0 ||
+		s.flags && (c.In.Flags&flagSYN == 0 || c.Out.Flags&flagSYN == 0)
+	s.inMin, s.inMax = payload(c.In, headers)
+	s.outMin, s.outMax = payload(c.Out, headers)
+	s.segments = (s.inMin + mss - 1) / mss
+	return s
+}
+
+// payload returns the bounds of the payload in one direction: one SYN or SYN-ACK, then segments, each with as many options
+// as common systems send, or none.
+func payload(f correlate.Flow, headers int64) (least, most int64) {
+	if f.Packets == 0 {
+		return 0, 0
+	}
+	least = f.Bytes - (headers + synOptions) - (f.Packets-1)*(headers+timestamps)
+	return max(least, 0), max(f.Bytes-f.Packets*headers, 0)
+}
+
+// silent says that the client need not have sent a byte.
+func (s *shape) silent() bool { return s.inMin == 0 }
+
+// unanswered says that the load balancer need not have sent more than an alert.
+func (s *shape) unanswered() bool { return s.outMin <= alertsLen }
+
+// refusal says whether the records fit the refusal of a first flight: the client's packets are SYN, ACK and as many
+// segments as its hello takes at the path's MSS, and few besides; the load balancer's are acknowledgements, at most an
+// alert, and the end. A post-quantum hello takes two segments, so the number is computed and never a fixed one.
+func (s *shape) refusal() bool {
+	if s.partial || s.silent() || !s.unanswered() || s.inMin > helloMost {
+		return false
+	}
+	return s.in.Packets >= 1+s.segments && s.in.Packets <= 2+s.mostSegments()+strayPackets && s.out.Packets <= s.in.Packets+strayPackets
+}
+
+// mostSegments is the number of segments if the path's MSS is the smallest that IPv6 and Ethernet tunnels leave in
+// practice, 1,200 bytes.
+func (s *shape) mostSegments() int64 { return (s.inMax + 1199) / 1200 }
+
+func (s *shape) serverReset() bool { return s.flags && s.out.Flags&flagRST != 0 }
+func (s *shape) serverFIN() bool   { return s.flags && s.out.Flags&flagFIN != 0 }
+func (s *shape) clientReset() bool { return s.flags && s.in.Flags&flagRST != 0 }
+func (s *shape) clientFIN() bool   { return s.flags && s.in.Flags&flagFIN != 0 }
+
+// words tells the records' figures: "3 packets, 328 bytes, flags 2 in; 3 packets, 164 bytes, flags 22 out".
+func (s *shape) words() string {
+	return flowWords(s.in) + " in; " + flowWords(s.out) + " out"
+}
+
+func flowWords(f correlate.Flow) string {
+	if f.Records == 0 {
+		return "no record"
+	}
+	w := fmt.Sprintf("%d packets, %d bytes", f.Packets, f.Bytes)
+	if f.Flags >= 0 {
+		w += fmt.Sprintf(", flags %d", f.Flags)
+	}
+	return w
+}

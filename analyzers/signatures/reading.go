@@ -1,0 +1,235 @@
+package signatures
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/alblab/alblab/analyzers"
+	"github.com/alblab/alblab/analyzers/correlate"
+)
+
+// reading is what the evidence says of a connection's course: how far it came, and which signatures fit.
+type reading struct {
+	stage analyzers.Stage
+	sure  analyzers.Certainty // of the stage
+	fits  []string            // signatures, the likeliest first; empty: nothing is known
+	words string              // what it rests on
+}
+
+// fit says whether a signature is the likeliest that fits.
+func (r *reading) fit(signature string) bool { return len(r.fits) > 0 && r.fits[0] == signature }
+
+// helloRefusals are the reasons to refuse a first flight. Without a capture they cannot be told apart.
+var helloRefusals = []string{
+	NoCommonVersion, NoCommonSuite, NoCommonGroup, NoCommonSignatureScheme, InappropriateFallback, MalformedHello, NotTLS,
+}
+
+// read believes a capture first, then the connection log with what the flow log adds, then the flow log alone.
+func read(c *correlate.Conn, l analyzers.Listener) reading {
+	if len(c.Access) > 0 || c.Requests > 0 {
+		return reading{analyzers.StageCompleted, analyzers.Certain, []string{Completed}, "the access log has its requests"}
+	}
+	if r := readStatus(c); len(r.fits) > 0 {
+		return r
+	}
+	if c.Capture != nil {
+		if r := readCapture(c, l); len(r.fits) > 0 {
+			return r
+		}
+	}
+	if c.ConnLog != nil {
+		return readLine(c, l)
+	}
+	if c.Shared {
+		return reading{} // the figures are of several connections
+	}
+	return readFlow(c, l)
+}
+
+// readStatus reads what the connection log says outright.
+func readStatus(c *correlate.Conn) reading {
+	if c.ConnLog == nil {
+		return reading{}
+	}
+	switch s := c.ConnLog.VerifyStatus; {
+	case s == "Success":
+		return reading{analyzers.StageCompleted, analyzers.Certain, []string{Completed}, "the connection log says Success"}
+	case s == "" && c.ConnLog.TLSProtocol == "":
+		return reading{analyzers.StageCompleted, analyzers.Certain, []string{Completed}, "a connection to a listener without TLS"}
+	case strings.HasPrefix(s, "Failed:ClientCert"):
+		return reading{analyzers.StageRefusedLater, analyzers.Certain, []string{ClientCertificateRefused}, "the connection log says " + s}
+	}
+	return reading{}
+}
+
+// readLine reads a failed line without a code of its own, Failed:UnmappedConnectionError. The code covers everything that is
+// not a client certificate's fault, a missing one included (observed: experiment 2's relatives in
+// docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-connection-logs.html, "UnmappedConnectionError").
+func readLine(c *correlate.Conn, l analyzers.Listener) reading {
+	status := c.ConnLog.VerifyStatus
+	if status == "" {
+		status = "no status"
+	}
+	words := "the connection log says " + status
+	if c.HasFlow() && !c.Shared {
+		if s := shapeOf(c); !s.partial {
+			r := readFailedFlow(&s, l)
+			r.words = words + "; flow log: " + s.words()
+			return r
+		}
+	}
+	if c.ConnLog.TLSProtocol != "" {
+		return reading{analyzers.StageRefusedLater, analyzers.Certain, later(l, true), words + ", and a version was agreed (" + c.ConnLog.TLSProtocol + ")"}
+	}
+	fits := append([]string{RefusedFirstFlight}, helloRefusals...)
+	if l.MTLS == "" || l.MTLS == "verify" {
+		fits = append(fits, ClientCertificateMissing)
+	}
+	// Assumption: a line without version and cipher is of a hello that was refused. AWS does not say which values stand there.
+	return reading{analyzers.StageFirstFlight, analyzers.Likely, append(fits, ClosedByClient, RefusedLater), words + ", and no version was agreed"}
+}
+
+// readFailedFlow reads the flow of a connection that the connection log calls failed.
+func readFailedFlow(s *shape, l analyzers.Listener) reading {
+	switch {
+	case s.silent() && s.inMax < 32:
+		return reading{stage: analyzers.StageNoData, sure: analyzers.Likely, fits: []string{ConnectedNoData, ClosedByClient}}
+	case s.unanswered():
+		r := reading{stage: analyzers.StageFirstFlight, sure: analyzers.Certain, fits: append([]string{RefusedFirstFlight}, helloRefusals...)}
+		if (s.clientFIN() || s.clientReset()) && !s.serverReset() && s.outMin == 0 {
+			r.sure, r.fits = analyzers.Likely, append(r.fits, ClosedByClient)
+		}
+		return r
+	case s.serverReset() && !s.clientFIN() && !s.clientReset():
+		return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Certain, fits: later(l, false)}
+	case s.clientReset() || s.clientFIN():
+		fits := later(l, true)
+		if !s.serverReset() && l.MTLS != "verify" { // the client's end alone: its alert, or its patience
+			fits = append([]string{ClosedByClient}, without(fits, ClosedByClient)...)
+		}
+		return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Likely, fits: fits}
+	}
+	return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Likely, fits: later(l, true)}
+}
+
+// later lists what can end a handshake after the load balancer's first flight without a code of its own. A certificate can
+// be missing only where one is demanded; where the mode is unknown it can.
+func later(l analyzers.Listener, byClient bool) []string {
+	var fits []string
+	switch l.MTLS {
+	case "verify":
+		fits = []string{ClientCertificateMissing, RefusedLater}
+	case "":
+		fits = []string{RefusedLater, ClientCertificateMissing}
+	default:
+		fits = []string{RefusedLater}
+	}
+	if byClient {
+		if l.MTLS != "verify" {
+			return append([]string{fits[0], ClosedByClient}, fits[1:]...)
+		}
+		fits = append(fits, ClosedByClient)
+	}
+	return fits
+}
+
+func without(l []string, s string) []string {
+	return slices.DeleteFunc(slices.Clone(l), func(x string) bool { return x == s })
+}
+
+// readFlow reads the flow log alone: it shows stages, and never a cause.
+func readFlow(c *correlate.Conn, l analyzers.Listener) reading {
+	if !c.HasFlow() {
+		return reading{}
+	}
+	s := shapeOf(c)
+	words := "flow log: " + s.words()
+	var r reading
+	if s.flags {
+		r = readFlags(&s, l)
+	} else {
+		r = readSizes(&s, c)
+	}
+	r.words = words
+	return r
+}
+
+// readFlags reads records with tcp-flags.
+func readFlags(s *shape, l analyzers.Listener) reading {
+	switch {
+	case s.partial:
+		return readPartial(s)
+	case s.in.Flags&(flagSYN|flagRST|flagFIN) == flagSYN|flagRST && s.in.Packets <= 2 && s.silent() && s.outMin == 0,
+		s.in.Flags == flagSYN && s.in.Packets == 1 && s.outMin == 0: // the scanner does not even reset
+		return reading{stage: analyzers.StageNoData, sure: analyzers.Certain, fits: []string{HalfOpenScan}}
+	case s.silent() && s.unanswered():
+		return reading{stage: analyzers.StageNoData, sure: analyzers.Likely, fits: []string{ConnectedNoData}}
+	case s.unanswered():
+		return readUnanswered(s)
+	}
+	ended := s.serverFIN() || s.serverReset() || s.clientFIN() || s.clientReset()
+	session := s.outMin >= flightLeast && s.inMin >= sessionLeast
+	switch {
+	case s.serverReset() && !s.clientFIN() && !s.clientReset() && !s.serverFIN():
+		fits := append(later(l, false), Completed) // a session can end so too: at the idle timeout with data unread
+		if l.MTLS == "verify" || l.MTLS == "" {
+			fits = append(fits, ClientCertificateRefused)
+		}
+		return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Likely, fits: fits}
+	case !session && (s.clientFIN() || s.clientReset()):
+		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Likely, fits: append([]string{ClosedByClient}, later(l, false)...)}
+	case s.clientReset() && !s.clientFIN() && !s.serverFIN():
+		return reading{stage: analyzers.StageCompleted, sure: analyzers.Possible, fits: []string{Completed, ClosedByClient}}
+	case session && ended:
+		return reading{stage: analyzers.StageCompleted, sure: analyzers.Likely, fits: []string{Completed, RefusedLater, ClientCertificateMissing, ClientCertificateRefused, ClosedByClient}}
+	case session:
+		return reading{stage: analyzers.StageCompleted, sure: analyzers.Possible, fits: []string{Completed, RefusedLater}}
+	}
+	return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Possible, fits: append(later(l, true), Completed)}
+}
+
+// readUnanswered reads the flow of a client that sent data and got none: a refusal, unless the client gave up first.
+func readUnanswered(s *shape) reading {
+	refused := append([]string{RefusedFirstFlight}, helloRefusals...)
+	switch {
+	case s.serverReset() && !s.clientFIN() || s.serverFIN() && !s.clientFIN() && !s.serverReset(), s.serverFIN() && s.outMin > 0:
+		sure := analyzers.Likely
+		if !s.refusal() {
+			sure = analyzers.Possible
+		}
+		return reading{stage: analyzers.StageFirstFlight, sure: sure, fits: refused}
+	case s.serverFIN() || s.serverReset():
+		return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Possible, fits: append(refused, ClosedByClient)}
+	case s.clientFIN() || s.clientReset():
+		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Likely, fits: []string{ClosedByClient}}
+	}
+	return reading{} // still open when the records end
+}
+
+// readPartial reads a flow of which the beginning or a direction is missing: only much data means something.
+func readPartial(s *shape) reading {
+	if s.inMin >= sessionLeast && s.outMin >= flightLeast {
+		return reading{stage: analyzers.StageCompleted, sure: analyzers.Possible, fits: []string{Completed, RefusedLater, ClosedByClient}}
+	}
+	return reading{}
+}
+
+// readSizes reads records of the default format, which has no tcp-flags: how a connection ended is not known, only how much
+// was exchanged. The published filter takes packets<5 for a failure; sizes say a little more.
+func readSizes(s *shape, c *correlate.Conn) reading {
+	switch {
+	case s.in.Records == 0 || s.out.Records == 0:
+		return readPartial(s)
+	case s.silent() && s.unanswered() && s.in.Packets <= 2:
+		return reading{stage: analyzers.StageNoData, sure: analyzers.Possible, fits: []string{HalfOpenScan, ConnectedNoData}}
+	case s.silent() && s.unanswered():
+		return reading{stage: analyzers.StageNoData, sure: analyzers.Possible, fits: []string{ConnectedNoData, HalfOpenScan}}
+	case s.refusal():
+		return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Possible, fits: append(append([]string{RefusedFirstFlight}, helloRefusals...), ClosedByClient)}
+	case s.unanswered():
+		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Possible, fits: append([]string{ClosedByClient, RefusedFirstFlight}, helloRefusals...)}
+	case s.outMin >= flightLeast && s.inMin >= sessionLeast && s.in.Packets >= 5:
+		return reading{stage: analyzers.StageCompleted, sure: analyzers.Possible, fits: []string{Completed, RefusedLater, ClientCertificateMissing, ClientCertificateRefused, ClosedByClient}}
+	}
+	return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Possible, fits: []string{RefusedLater, ClosedByClient, ClientCertificateMissing, ClientCertificateRefused, Completed}}
+}

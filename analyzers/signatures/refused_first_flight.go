@@ -1,0 +1,64 @@
+package signatures
+
+import (
+	"fmt"
+
+	"github.com/alblab/alblab/analyzers"
+	"github.com/alblab/alblab/analyzers/correlate"
+	"github.com/alblab/alblab/lab/policy"
+)
+
+func refusedFirstFlight() *analyzers.Analyzer {
+	return &analyzers.Analyzer{
+		Name: RefusedFirstFlight,
+		Doc: "The load balancer ended the connection upon the client's first data, and the evidence does not show why. In a flow log: " +
+			"the client's packets are SYN, ACK and the segments that its hello takes at the path's MSS (one for 216 bytes, two for a " +
+			"post-quantum hello), the load balancer's carry an alert at most, and its flags are 22 (reset) or 19 or 23 (alert and close). " +
+			"A capture and the listener's policy tell the cause.",
+		Stage: analyzers.StageFirstFlight,
+		Needs: connection,
+		Run: func(p *analyzers.Pass) error {
+			return each(p, func(c *correlate.Conn, r reading) (f analyzers.Finding, ok bool) {
+				if !r.fit(RefusedFirstFlight) {
+					return f, false
+				}
+				f = byReading(r, "")
+				if len(r.fits) > 1 && r.sure == analyzers.Certain {
+					f.Certainty = analyzers.Certain // the signature claims the stage alone
+				}
+				f.Offer = offerOf(c)
+				f.Message = refusedWords(p, c, r, &f)
+				return f, true
+			})
+		},
+	}
+}
+
+func refusedWords(p *analyzers.Pass, c *correlate.Conn, r reading, f *analyzers.Finding) string {
+	message := "the load balancer refused the client's first data"
+	s := shapeOf(c)
+	if !c.Shared && !s.partial && s.refusal() && f.Offer == nil {
+		if s.inMin == s.inMax {
+			message += fmt.Sprintf(", %d bytes", s.inMin)
+		} else {
+			message += fmt.Sprintf(", about %d bytes", s.inMin)
+		}
+		message += plural(int(s.segments), " in %d segment", " in %d segments")
+	}
+	message += " (" + r.words + ")"
+	if f.Offer == nil {
+		return message + "; only a packet capture shows what it offered"
+	}
+	message += ": " + offerWords(f.Offer)
+	d, ok := p.Decide(c)
+	switch {
+	case !ok:
+		return message + "; which of it the listener lacks follows from its security policy, which is not known here"
+	case d.Outcome != policy.Refused:
+		f.Decision = &d
+		return message + "; the policy given, " + p.Listener(c).Policy.Name + ", accepts this hello: is it really the listener's?"
+	default:
+		f.Decision, f.Explanation, f.Causes = &d, p.Explain(c, d), nil
+		return "the load balancer refused the client's first data: " + p.Detail(c, d)
+	}
+}

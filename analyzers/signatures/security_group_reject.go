@@ -1,0 +1,30 @@
+package signatures
+
+import (
+	"fmt"
+
+	"github.com/alblab/alblab/analyzers"
+	"github.com/alblab/alblab/analyzers/correlate"
+	"github.com/alblab/alblab/lab/evidence"
+)
+
+func securityGroupReject() *analyzers.Analyzer {
+	return &analyzers.Analyzer{
+		Name: SecurityGroupReject,
+		Doc: "A security group or network ACL rejected the connection: the flow log has REJECT records of it and no ACCEPT. " +
+			"TLS was never spoken, and no log of the load balancer has a line.",
+		Stage: analyzers.StageBlocked,
+		Needs: []evidence.Kind{evidence.KindFlow},
+		Run: func(p *analyzers.Pass) error {
+			return each(p, func(c *correlate.Conn, _ reading) (f analyzers.Finding, ok bool) {
+				if c.Rejected.Records == 0 || c.HasFlow() || c.ConnLog != nil || c.Requests > 0 {
+					return f, false
+				}
+				f.Certainty, f.Cites = analyzers.Certain, c.FlowRefs
+				f.Message = fmt.Sprintf("the network rejected the client's packets to port %d (%s): a security group or network ACL has no rule that lets it in",
+					c.Server.Port(), flowWords(c.Rejected))
+				return f, true
+			})
+		},
+	}
+}
