@@ -37,7 +37,7 @@ func Open(fsys fs.FS) (*Bundle, error) {
 		return b, b.expand()
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, errNotManifest):
 		b := &Bundle{FS: fsys, Manifest: Manifest{Schema: Schema}}
-		return b, b.recognise()
+		return b, b.recognise(false)
 	}
 	return nil, err
 }
@@ -68,8 +68,8 @@ func (b *Bundle) expand() error {
 	return nil
 }
 
-// recognise fills the manifest from what lies in the folder.
-func (b *Bundle) recognise() error {
+// recognise fills the manifest from what lies in the folder, in hidden folders only if told.
+func (b *Bundle) recognise(hidden bool) error {
 	err := fs.WalkDir(b.FS, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			if d == nil || !d.IsDir() || name == "." {
@@ -79,7 +79,7 @@ func (b *Bundle) recognise() error {
 			return fs.SkipDir
 		}
 		if d.IsDir() {
-			if name != "." && strings.HasPrefix(d.Name(), ".") {
+			if !hidden && name != "." && strings.HasPrefix(d.Name(), ".") {
 				return fs.SkipDir
 			}
 			return nil

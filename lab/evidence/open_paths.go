@@ -57,7 +57,7 @@ func OpenPaths(paths ...string) (*Bundle, error) {
 		}
 	}
 	b := &Bundle{FS: all, Manifest: Manifest{Schema: Schema}}
-	return b, b.recognise()
+	return b, b.recognise(true)
 }
 
 // nameInBundle makes a path inside of a bundle from one on disk, one that is not there yet.

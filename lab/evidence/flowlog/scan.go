@@ -1,0 +1,239 @@
+package flowlog
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"net/netip"
+)
+
+// The functions here read the value b[s:e]. b is padded: they look at bytes behind
+// the value where that is quicker. None allocates.
+
+// Limits of numbers.
+const (
+	maxPort     = 1<<16 - 1
+	maxByte     = 1<<8 - 1
+	maxVersion  = 99
+	maxUnixTime = 253402300799 // the end of the year 9999
+	maxCount    = 1<<63 - 1
+)
+
+// number reads a decimal number of at most limit, without sign or leading zeros. "-" is -1, damage is -2.
+func number(b []byte, s, e int, limit uint64) int64 {
+	n := uint(e - s)
+	first := binary.LittleEndian.Uint64(b[s:])
+	shift := (64 - 8*n) & 63 // moves the digits to the upper end, zeros behind them
+	w := (first ^ '0'*each01) << shift
+	bad, v := notDigits(w), eightDigits(w)
+	if n-1 > 7 {
+		if n-1 > 15 {
+			return longNumber(b[s:e], limit)
+		}
+		lo := binary.LittleEndian.Uint64(b[e-8:]) ^ '0'*each01
+		bad |= notDigits(lo)
+		v = v*1e8 + eightDigits(lo)
+	}
+	if bad != 0 || v > limit || n > 1 && first&0xff == '0' {
+		return notNumber(b[s:e])
+	}
+	return int64(v)
+}
+
+// longNumber is number for any length.
+func longNumber(b []byte, limit uint64) int64 {
+	if len(b) == 0 || len(b) > 19 || b[0] == '0' {
+		return -2
+	}
+	var v uint64
+	for _, c := range b {
+		if c -= '0'; c > 9 {
+			return -2
+		}
+		v = v*10 + uint64(c)
+	}
+	if v > limit {
+		return -2
+	}
+	return int64(v)
+}
+
+func notNumber(b []byte) int64 {
+	if isDash(b) {
+		return -1
+	}
+	return -2
+}
+
+func isDash(b []byte) bool { return len(b) == 1 && b[0] == '-' }
+
+// text reads a value that split has found free of control characters. "-" is nil.
+func text(b []byte, s, e int) ([]byte, bool) {
+	if e-s == 1 && b[s] == '-' {
+		return nil, true
+	}
+	return b[s:e], e > s
+}
+
+// ident reads an identifier that begins with prefix ("eni-"), or "-".
+func ident(b []byte, s, e int, prefix string) ([]byte, bool) {
+	if e-s > len(prefix) && string(b[s:s+len(prefix)]) == prefix {
+		return b[s:e], true
+	}
+	return nil, isDash(b[s:e])
+}
+
+// oneOf reads one of the words, or "-".
+func oneOf(b []byte, s, e int, w1, w2, w3 string) ([]byte, bool) {
+	v := b[s:e]
+	if string(v) == w1 || string(v) == w2 || string(v) == w3 {
+		return v, true
+	}
+	return nil, isDash(v)
+}
+
+// address reads an IP address without a zone; "-" is the zero Addr.
+func address(b []byte, s, e int) (netip.Addr, bool) {
+	if v4, ok := ipv4(b, s, e); ok {
+		return netip.AddrFrom4([4]byte{byte(v4 >> 24), byte(v4 >> 16), byte(v4 >> 8), byte(v4)}), true
+	}
+	if isDash(b[s:e]) {
+		return netip.Addr{}, true
+	}
+	v6, ok := ipv6(b, s, e)
+	if !ok {
+		return netip.Addr{}, false
+	}
+	return netip.AddrFrom16(v6), true
+}
+
+// ipv4 reads a dotted quad.
+func ipv4(b []byte, s, e int) (uint32, bool) {
+	n := e - s
+	if n > len("255.255.255.255") || n < len("0.0.0.0") {
+		return 0, false
+	}
+	p := (*[20]byte)(b[s:])
+	dots := mask(zeroBytes(binary.LittleEndian.Uint64(p[:])^'.'*each01)) |
+		mask(zeroBytes(binary.LittleEndian.Uint64(p[8:])^'.'*each01))<<8
+	end := uint64(1) << (n & 63)
+	dots = dots&(end-1) | end
+	d1 := bits.TrailingZeros64(dots)
+	dots &= dots - 1
+	d2 := bits.TrailingZeros64(dots)
+	dots &= dots - 1
+	d3 := bits.TrailingZeros64(dots)
+	dots &= dots - 1
+	if dots != end {
+		return 0, false
+	}
+	v1, bad1 := octet(p, 0, d1)
+	v2, bad2 := octet(p, d1+1, d2)
+	v3, bad3 := octet(p, d2+1, d3)
+	v4, bad4 := octet(p, d3+1, n)
+	return v1<<24 | v2<<16 | v3<<8 | v4, bad1|bad2|bad3|bad4 == 0
+}
+
+// octet reads p[s:e]. bad is not zero if it is not a number up to 255 in its shortest form.
+func octet(p *[20]byte, s, e int) (v, bad uint32) {
+	n := uint32(e - s)
+	w := (binary.LittleEndian.Uint32(p[s&15:]) ^ 0x30303030) << ((32 - 8*n) & 31)
+	v = w>>8&0xff*100 + w>>16&0xff*10 + w>>24
+	// The sign bits of the last two tell of a value that is too large, and of a leading zero.
+	bad = (w+0x76767676|w)&0x80808080 | (255-v)&(1<<31) | (v-leastOfLength[n&3])&(1<<31) | (n-1)&^3 | n&4
+	return v, bad
+}
+
+// leastOfLength is the least number of as many digits; none has none or four.
+var leastOfLength = [4]uint32{1 << 30, 0, 10, 100}
+
+// ipv6 reads an address in the forms of RFC 4291, section 2.2.
+func ipv6(b []byte, i, e int) (a [16]byte, ok bool) {
+	gap, n := -1, 0 // where "::" stands, bytes written
+	if b[i] == ':' && b[i+1] == ':' && i+2 <= e {
+		gap, i = 0, i+2
+	}
+	for n < 16 && i < e {
+		start := i
+		var group uint32
+		for i < e && i-start <= 4 {
+			d := hexDigits[b[i]]
+			if d > 15 {
+				break
+			}
+			group = group<<4 | uint32(d)
+			i++
+		}
+		if i < e && b[i] == '.' { // the last four bytes as a dotted quad
+			v, ok := ipv4(b, start, e)
+			if !ok || n > 12 {
+				return a, false
+			}
+			binary.BigEndian.PutUint32(a[n:], v)
+			n, i = n+4, e
+			break
+		}
+		if i == start || i-start > 4 {
+			return a, false
+		}
+		a[n], a[n+1] = byte(group>>8), byte(group)
+		n += 2
+		if i == e || b[i] != ':' || n == 16 {
+			break
+		}
+		i++
+		switch {
+		case i == e: // a colon at the end
+			return a, false
+		case b[i] == ':':
+			if gap >= 0 {
+				return a, false
+			}
+			gap = n
+			i++
+		}
+	}
+	if i != e || (n == 16) == (gap >= 0) {
+		return a, false
+	}
+	if gap >= 0 {
+		copy(a[16-(n-gap):], a[gap:n])
+		clear(a[gap : 16-(n-gap)])
+	}
+	return a, true
+}
+
+// hexDigits is a table, not state: nothing writes to it. What is no digit is 16.
+var hexDigits = func() (t [256]uint8) {
+	for c := range t {
+		t[c] = 16
+	}
+	for i := range 10 {
+		t['0'+i] = uint8(i)
+	}
+	for i := range 6 {
+		t['a'+i], t['A'+i] = uint8(10+i), uint8(10+i)
+	}
+	return t
+}()
+
+func action(b []byte, s, e int) (Action, bool) {
+	switch string(b[s:e]) {
+	case "ACCEPT":
+		return Accept, true
+	case "REJECT":
+		return Reject, true
+	}
+	return 0, isDash(b[s:e])
+}
+
+func logStatus(b []byte, s, e int) (Status, bool) {
+	switch string(b[s:e]) {
+	case "OK":
+		return OK, true
+	case "NODATA":
+		return NoData, true
+	case "SKIPDATA":
+		return SkipData, true
+	}
+	return 0, isDash(b[s:e])
+}
