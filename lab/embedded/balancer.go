@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/alblab/alblab/lab"
@@ -88,8 +87,8 @@ func (l *Lab) balancerListener(x listener, arn *int) (alb.Listener, error) {
 		MTLS: alb.Mode(x.MTLSMode), IgnoreExpiry: x.IgnoreClientCertificateExpiry, AdvertiseCANames: x.AdvertiseCANames,
 		Action: action(x.DefaultAction),
 	}
-	for _, key := range x.keys {
-		cert, err := l.pki.Server(key)
+	for _, key := range x.certs {
+		cert, err := l.pki.Server(key.String())
 		if err != nil {
 			return al, fmt.Errorf("making certificate %s: %w", key, err)
 		}
@@ -98,11 +97,8 @@ func (l *Lab) balancerListener(x listener, arn *int) (alb.Listener, error) {
 		*arn++
 	}
 	if al.MTLS == alb.ModeVerify {
-		bundle, err := l.pki.TrustStore()
-		if err != nil {
-			return al, fmt.Errorf("making the trust store: %w", err)
-		}
-		if al.TrustStore, err = alb.NewTrustStore(bundle); err != nil {
+		var err error
+		if al.TrustStore, err = alb.NewTrustStore(l.pki.TrustStore()); err != nil {
 			return al, err
 		}
 	}
@@ -134,16 +130,4 @@ func (l *Lab) webACL(settings lab.Embedded) (*waf.ACL, error) {
 		Header:          w.ForwardedIPHeader,
 		DefaultBlock:    w.DefaultActionBlock,
 	})
-}
-
-// splitKeys turns a Spec's certificate into one key for each certificate, the default one first.
-func splitKeys(s string) []string {
-	if s == "" || s == "both" {
-		return []string{"ecdsa", "rsa"}
-	}
-	keys := strings.Split(s, ",")
-	for i := range keys {
-		keys[i] = strings.TrimSpace(keys[i])
-	}
-	return keys
 }

@@ -7,7 +7,6 @@ package embedded
 
 import (
 	"context"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,7 +19,6 @@ import (
 	"github.com/alblab/alblab/lab/alb"
 	"github.com/alblab/alblab/lab/evidence/flowlog"
 	"github.com/alblab/alblab/lab/pki"
-	"github.com/alblab/alblab/lab/policy"
 	"github.com/alblab/alblab/lab/vnet"
 )
 
@@ -42,7 +40,6 @@ type Lab struct {
 	names     names
 	listeners []listener
 	pki       *pki.PKI
-	roots     []byte
 	clock     vnet.Clock
 	manual    *vnet.ManualClock // nil on the wall clock
 	net       *vnet.Network
@@ -92,9 +89,6 @@ func Start(ctx context.Context, spec lab.Spec, o *Options) (*Lab, error) {
 	}
 	if l.pki == nil {
 		l.pki = pki.New(host)
-	}
-	if l.roots, err = l.pki.Roots(); err != nil {
-		return nil, fmt.Errorf("making the server's authority: %w", err)
 	}
 	if o.WallClock {
 		l.clock = vnet.WallClock()
@@ -182,7 +176,7 @@ func within(allowed []netip.Prefix, a netip.Addr) bool {
 // Endpoint implements [lab.Lab].
 func (l *Lab) Endpoint() lab.Endpoint {
 	e := lab.Endpoint{
-		Kind: "embedded", LoadBalancer: l.names.loadBalancer, Host: l.pki.Host(), Roots: l.roots,
+		Kind: "embedded", LoadBalancer: l.names.loadBalancer, Host: l.pki.Host(), Roots: l.pki.Roots(),
 		Ports: map[string]int{}, Policies: map[string]string{},
 		Capabilities: []lab.Capability{lab.RawPackets, lab.SecondAddress, lab.IPv6},
 	}
@@ -224,27 +218,8 @@ func (l *Lab) WaitUntil(ctx context.Context, t time.Time) error {
 	}
 }
 
-// trustStore is the CA bundle of the listeners in verify mode.
-func (l *Lab) trustStore() (*x509.CertPool, []byte, error) {
-	bundle, err := l.pki.TrustStore()
-	if err != nil {
-		return nil, nil, fmt.Errorf("making the trust store: %w", err)
-	}
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(bundle)
-	return pool, bundle, nil
-}
-
 // specJSON is the Spec as the manifest holds it.
 func (l *Lab) specJSON() (json.RawMessage, error) { return json.Marshal(l.spec) }
-
-// certificateKeys splits a Spec's certificate as policy.ParseCertSet reads it into what pki.Server takes.
-func certificateKeys(s string) ([]string, error) {
-	if _, err := policy.ParseCertSet(s); err != nil {
-		return nil, err
-	}
-	return splitKeys(s), nil
-}
 
 // Close implements [lab.Lab].
 func (l *Lab) Close() error {

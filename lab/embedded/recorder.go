@@ -40,12 +40,11 @@ func newRecorder(l *Lab, settings lab.Embedded, o *Options) (*recorder, error) {
 	r := &recorder{clock: l.clock.Now, metrics: metric.NewAggregator(), elb: l.names.loadBalancer}
 	r.buffers.New = func() any { b := make([]byte, 0, 1024); return &b }
 	var err error
-	format := settings.FlowFormat
-	if format == "" {
-		format = flowlog.LabFormat
-	}
-	if r.format, err = flowlog.ParseFormat(format); err != nil {
-		return nil, fmt.Errorf("flow_format: %w", err)
+	r.format = flowlog.LabFormat()
+	if f := settings.FlowFormat; f != "" {
+		if r.format, err = flowlog.ParseFormat(f); err != nil {
+			return nil, fmt.Errorf("flow_format: %w", err)
+		}
 	}
 	if r.store, err = evidence.NewStore(o.Dir, nil); err != nil {
 		return nil, err
@@ -68,7 +67,7 @@ func newRecorder(l *Lab, settings lab.Embedded, o *Options) (*recorder, error) {
 			return nil, errors.Join(err, r.store.Close())
 		}
 	}
-	if _, err := r.flow.WriteHeader(append(r.format.AppendHeader(nil), '\n')); err != nil {
+	if _, err := r.flow.WriteHeader([]byte(r.format.Header()+"\n")); err != nil {
 		return nil, errors.Join(err, r.store.Close())
 	}
 	r.meter = vnet.NewFlowMeter(vnet.FlowConfig{
@@ -160,7 +159,7 @@ func (r *recorder) flushEvery(clock vnet.Clock) (stop func()) {
 		if ctx.Err() != nil {
 			return
 		}
-		r.meter.CloseWindows(clock.Now())
+		r.meter.Flush(clock.Now())
 		clock.AfterFunc(time.Second, tick)
 	}
 	tick()
@@ -171,6 +170,7 @@ func (r *recorder) flushEvery(clock vnet.Clock) (stop func()) {
 // holds the rest.
 func (r *recorder) snapshot(m evidence.Manifest) (*evidence.Bundle, error) {
 	r.meter.Flush(r.clock())
+	r.meter.Close()
 	var errs []error
 	if p := r.problem.Load(); p != nil {
 		errs = append(errs, fmt.Errorf("writing a record: %w", *p))

@@ -18,7 +18,7 @@ type listener struct {
 	lab.Listener
 	name   string
 	policy *policy.Policy
-	keys   []string // one per certificate, as pki.Server takes them
+	certs  policy.CertSet
 }
 
 // resolve checks a Spec and resolves its names. Listeners come in the order of their names.
@@ -82,7 +82,7 @@ func resolveListener(name string, l lab.Listener) (listener, error) {
 	if s := l.DefaultAction.StatusCode; s != 0 && (s < 200 || s > 599) {
 		return r, fmt.Errorf("default_action status_code: %d: a fixed response has 2XX, 4XX or 5XX", s)
 	}
-	if r.keys, err = certificateKeys(l.Certificate); err != nil {
+	if r.certs, err = policy.ParseCertSet(l.Certificate); err != nil {
 		return r, fmt.Errorf("certificate: %w", err)
 	}
 	return r, nil

@@ -1,0 +1,91 @@
+package embedded_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/alblab/alblab/clients"
+	"github.com/alblab/alblab/lab"
+	"github.com/alblab/alblab/lab/embedded"
+	"github.com/alblab/alblab/lab/evidence"
+	"github.com/alblab/alblab/lab/labtest"
+)
+
+// BenchmarkLab carries connections through the whole lab, client and load balancer in one process, with the evidence off
+// and on (flow, connection, access log, metrics, both captures, to files). What limits: refused connections the network
+// stack, completed ones the signature of the server's key.
+func BenchmarkLab(b *testing.B) {
+	for _, bench := range []struct{ name, certificate, profile string }{
+		{"refused", "ecdsa", "tls11-max"},
+		{"completed-rsa-2048", "rsa", "tls12-http1"},
+		{"completed-p-256", "ecdsa", "tls12-http1"},
+	} {
+		for _, on := range []bool{false, true} {
+			name := bench.name + "/evidence-off"
+			if on {
+				name = bench.name + "/evidence-on"
+			}
+			b.Run(name, func(b *testing.B) {
+				o := &embedded.Options{Off: !on}
+				if on {
+					o.Dir = b.TempDir()
+				}
+				spec := lab.Spec{Listeners: map[string]lab.Listener{
+					"https": {Port: 443, SSLPolicy: "FS-1-2-Res-2020-10", Certificate: bench.certificate},
+				}}
+				benchmarkConnections(b, labtest.StartWith(b, spec, o), profile(b, bench.profile), on)
+			})
+		}
+	}
+}
+
+func profile(b *testing.B, name string) *clients.Profile {
+	if name == "tls12-http1" {
+		p, err := clients.ByName("tls12-only")
+		require.NoError(b, err)
+		one := *p
+		one.ALPN = []string{"http/1.1"}
+		return &one
+	}
+	p, err := clients.ByName(name)
+	require.NoError(b, err)
+	return p
+}
+
+func benchmarkConnections(b *testing.B, l *embedded.Lab, p *clients.Profile, on bool) {
+	call := clients.Call{Profile: p, ServerName: l.Endpoint().Host, Roots: l.PKI().RootPool(), Requests: []clients.Request{{Path: "/"}}}
+	client := make(chan int, 64)
+	for i := range 64 {
+		client <- i
+	}
+	b.SetParallelism(4)
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		from := lab.Vantage{Client: <-client}
+		for pb.Next() {
+			conn, err := l.Dial(context.Background(), from, "https")
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			if _, err := clients.Do(context.Background(), conn, call); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+	b.StopTimer()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "conns/s")
+	if !on {
+		return
+	}
+	bundle, err := l.Collect(context.Background())
+	require.NoError(b, err)
+	lines := int64(0)
+	for _, f := range bundle.Files(evidence.KindConnection) {
+		lines += f.Records
+	}
+	require.Equal(b, int64(b.N), lines, "every connection has its line")
+}
