@@ -55,7 +55,7 @@ func clockOf(c Clock, t time.Time) Clock {
 	return c
 }
 
-func isClosed(c chan struct{}) bool {
+func isClosed(c <-chan struct{}) bool {
 	select {
 	case <-c: // a nil channel is never ready
 		return true

@@ -19,7 +19,7 @@ import (
 //   - at once if it is among a connection's first (two of the client's: the handshake's and the first data's; one of the
 //     server's), as Linux begins with quick ACKs, and the load balancer of experiment 1 acknowledges the hello before
 //     its RST,
-//   - at once if it says nothing new (window update, duplicate), or after the peer's FIN,
+//   - at once if it reports a gap (SACK blocks) or that the window has opened, or after the peer's FIN,
 //   - when it acknowledges two full segments, or has replaced maxReplaced others,
 //   - after ackDelay, as on Linux.
 type delayedAcks struct {
@@ -50,6 +50,7 @@ type ackConn struct {
 type ackHalf struct {
 	quick    int    // ACKs that go at once
 	sent     uint32 // the last acknowledgement number that went out
+	window   uint16 // and the window with it
 	fin      bool   // this side has sent FIN
 	held     *heldAck
 	replaced int
@@ -106,7 +107,7 @@ func (d *delayedAcks) hold(from, to *port, proto tcpip.NetworkProtocolNumber, h 
 			half.quick--
 		}
 		half.drop()
-		half.sent, half.replaced = h.ack, 0
+		half.sent, half.window, half.replaced = h.ack, h.window, 0
 		return false
 	}
 	if half.held == nil {
@@ -121,13 +122,14 @@ func (d *delayedAcks) hold(from, to *port, proto tcpip.NetworkProtocolNumber, h 
 	return true
 }
 
-// waits reports whether a bare ACK says something new, but not yet enough to go out.
+// waits reports whether a bare ACK is none that must go out. (netstack sends some ACKs twice: the same number again is
+// no reason to hurry. A duplicate that a sender needs, to see a loss, has SACK blocks.)
 func (d *delayedAcks) waits(half *ackHalf, h head) bool {
-	last := half.sent
+	ack, window := half.sent, half.window
 	if half.held != nil {
-		last = half.held.h.ack
+		ack, window = half.held.h.ack, half.held.h.window
 	}
-	if h.ack == last || half.replaced >= maxReplaced {
+	if h.long || half.replaced >= maxReplaced || h.ack == ack && h.window > window {
 		return false
 	}
 	full := d.mtu - header.IPv4MinimumSize - header.TCPMinimumSize - 12 // 12: the timestamps
@@ -142,7 +144,7 @@ func (d *delayedAcks) expire(s *ackShard, half *ackHalf, a *heldAck) {
 	s.mu.Lock()
 	mine := half.held == a
 	if mine {
-		half.held, half.sent, half.replaced = nil, a.h.ack, 0
+		half.held, half.sent, half.window, half.replaced = nil, a.h.ack, a.h.window, 0
 	}
 	s.mu.Unlock()
 	if mine {

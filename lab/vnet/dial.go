@@ -46,6 +46,9 @@ func (n *Network) dial(ctx context.Context, from, to netip.AddrPort) (*Conn, err
 	if ctx.Err() != nil {
 		return nil, opError("dial", from, to, ended(ctx))
 	}
+	if isClosed(n.done) {
+		return nil, opError("dial", from, to, net.ErrClosed)
+	}
 	wq := new(waiter.Queue)
 	ep, err := home.host.stack.NewEndpoint(tcp.ProtocolNumber, protocolOf(from.Addr()), wq)
 	if err != nil {

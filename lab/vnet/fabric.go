@@ -166,7 +166,9 @@ type head struct {
 	srcPort, dstPort uint16 // TCP only
 	flags            header.TCPFlags
 	ack              uint32
+	window           uint16
 	payload          bool // the segment carries data
+	long             bool // its header holds more options than timestamps
 }
 
 // bareAck reports whether a segment acknowledges and does nothing else.
@@ -209,7 +211,10 @@ func parseHead(b []byte, size int) (h head) {
 	if h.proto == header.TCPProtocolNumber && len(rest) >= 14 {
 		h.srcPort, h.dstPort = binary.BigEndian.Uint16(rest), binary.BigEndian.Uint16(rest[2:])
 		h.ack, h.flags = binary.BigEndian.Uint32(rest[8:]), header.TCPFlags(rest[13])
-		h.payload = size > int(rest[12]>>4)*4
+		h.payload, h.long = size > int(rest[12]>>4)*4, rest[12]>>4 > 8
+		if len(rest) >= 16 {
+			h.window = binary.BigEndian.Uint16(rest[14:])
+		}
 	}
 	return h
 }

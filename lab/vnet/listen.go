@@ -19,6 +19,9 @@ func (n *Network) Listen(at netip.AddrPort) (net.Listener, error) {
 	if !ok || home.role == outside {
 		return nil, opError("listen", netip.AddrPort{}, at, errno(&tcpip.ErrBadLocalAddress{}))
 	}
+	if isClosed(n.done) {
+		return nil, opError("listen", netip.AddrPort{}, at, net.ErrClosed)
+	}
 	l := &listener{net: n, at: at, wq: new(waiter.Queue), closed: make(chan struct{}), ready: make(chan struct{}, 1)}
 	ep, err := home.host.stack.NewEndpoint(tcp.ProtocolNumber, protocolOf(at.Addr()), l.wq)
 	if err != nil {

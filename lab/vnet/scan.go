@@ -11,7 +11,6 @@ import (
 
 	"gvisor.dev/gvisor/pkg/buffer"
 	"gvisor.dev/gvisor/pkg/tcpip"
-	"gvisor.dev/gvisor/pkg/tcpip/checksum"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
 	"gvisor.dev/gvisor/pkg/waiter"
@@ -81,7 +80,7 @@ func (n *Network) synPacket(from, to netip.AddrPort) buffer.Buffer {
 		Flags: header.TCPFlagSyn, WindowSize: 1024})
 	header.EncodeMSSOption(uint32(int(n.mtu)-ipSize-header.TCPMinimumSize), t[header.TCPMinimumSize:])
 	sum := header.PseudoHeaderChecksum(header.TCPProtocolNumber, src, dst, tcpSize)
-	t.SetChecksum(^t.CalculateChecksum(checksum.Checksum(t[header.TCPMinimumSize:], sum)))
+	t.SetChecksum(^t.CalculateChecksum(sum)) // the header with its options
 	return buffer.MakeWithData(b)
 }
 

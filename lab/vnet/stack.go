@@ -1,7 +1,9 @@
 package vnet
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"sync"
 	"time"
@@ -26,12 +28,16 @@ type host struct {
 
 // newHost makes a stack as the measured recipe says: selective acknowledgements as every client of today, but no
 // RACK/TLP, whose tail-loss probes fire without need on links of microseconds and turn clean closes into resets.
-func newHost(r role, clock Clock) (*host, error) {
-	s := stack.New(stack.Options{
+func newHost(r role, clock Clock, seed uint64) (*host, error) {
+	o := stack.Options{
 		NetworkProtocols:   []stack.NetworkProtocolFactory{ipv4.NewProtocol, ipv6.NewProtocol},
 		TransportProtocols: []stack.TransportProtocolFactory{tcp.NewProtocol},
 		Clock:              stackClock(clock),
-	})
+	}
+	if seed != 0 {
+		o.SecureRNG = &seeded{r: rand.NewChaCha8([32]byte(binary.LittleEndian.AppendUint64(make([]byte, 24, 32), seed+uint64(r))))}
+	}
+	s := stack.New(o)
 	sack, recovery, tw := tcpip.TCPSACKEnabled(true), tcpip.TCPRecovery(0), tcpip.TCPTimeWaitTimeoutOption(timeWait)
 	if _, still := clock.(*ManualClock); still {
 		tw = 0 // a clock that stands still would never end it
@@ -45,10 +51,22 @@ func newHost(r role, clock Clock) (*host, error) {
 	return &host{stack: s, role: r}, nil
 }
 
+// seeded is an io.Reader of numbers that are the same in every run.
+type seeded struct {
+	mu sync.Mutex
+	r  *rand.ChaCha8
+}
+
+func (s *seeded) Read(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.r.Read(b)
+}
+
 // build makes the three stacks, their interfaces and addresses.
 func (n *Network) build(c Config) error {
 	for r := range n.stacks {
-		h, err := newHost(role(r), c.Clock)
+		h, err := newHost(role(r), c.Clock, c.Seed)
 		if err != nil {
 			return fmt.Errorf("vnet: making a stack: %w", err)
 		}

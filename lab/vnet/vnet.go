@@ -35,6 +35,8 @@ type Config struct {
 	// Tap sees each packet at a node's interface once. One call is made at a time, with times that do not go back: in
 	// the order of each direction, and an answer after what it answers. It must not call the network. nil sees nothing.
 	Tap func(*Packet)
+	// Seed makes what TCP draws by chance (initial sequence numbers, timestamp offsets) the same in every run; 0: random.
+	Seed uint64
 	// Fault decides what the path between a client and a node does to a packet; nil delivers all. It may be called from
 	// several goroutines and must not keep Data.
 	Fault func(*Packet) Fault
