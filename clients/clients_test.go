@@ -139,7 +139,7 @@ func reset(c net.Conn) {
 }
 
 // once reads what comes first.
-func once(c net.Conn) { _, _ = c.Read(make([]byte, 1<<16)) }
+func once(c net.Conn) { _, _ = c.Read(make([]byte, 4096)) }
 
 // shut ends the sending side and waits for the client's end.
 func shut(c *net.TCPConn) {

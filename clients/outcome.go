@@ -49,7 +49,7 @@ func (s *session) stage() wire.Stage {
 		return wire.StageHandshake
 	case s.call.Profile.Kind == KindSilent:
 		return wire.StageSilent
-	case s.conn.read == 0 && timedOut(s.err):
+	case s.conn.read.Load() == 0 && timedOut(s.err):
 		return wire.StageSilent
 	}
 	return wire.StageHello

@@ -20,7 +20,7 @@ func (s *session) silent() { s.err = s.answer() }
 // something else than TLS has said enough to be recognised.
 func (s *session) answer() error {
 	f := &s.conn.flight
-	buf := make([]byte, 16<<10)
+	buf := make([]byte, 2048)
 	for {
 		_, err := s.conn.Read(buf)
 		switch {

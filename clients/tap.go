@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 )
 
 var errTooMuch = errors.New("the peer sent more than 64 MiB")
@@ -15,7 +16,7 @@ type tap struct {
 	net.Conn
 	hello  []byte
 	flight flight
-	read   int64
+	read   atomic.Int64 // bytes, with what the HTTP/2 client reads in a goroutine of its own
 
 	mu  sync.Mutex // the HTTP/2 client reads and writes in different goroutines
 	err error      // the first failure of the transport, io.EOF included
@@ -25,8 +26,7 @@ func newTap(c net.Conn) *tap { return &tap{Conn: c} }
 
 func (t *tap) Read(b []byte) (int, error) {
 	n, err := t.Conn.Read(b)
-	t.read += int64(n)
-	if t.read > maxRead {
+	if t.read.Add(int64(n)) > maxRead {
 		err = errTooMuch
 	}
 	t.flight.feed(b[:n])
@@ -37,7 +37,7 @@ func (t *tap) Read(b []byte) (int, error) {
 }
 
 func (t *tap) Write(b []byte) (int, error) {
-	if t.read == 0 && len(t.hello) < maxHello {
+	if t.read.Load() == 0 && len(t.hello) < maxHello {
 		t.hello = append(t.hello, b[:min(len(b), maxHello-len(t.hello))]...)
 	}
 	n, err := t.Conn.Write(b)

@@ -76,14 +76,14 @@ func (s *session) incapable(err error) error {
 	switch {
 	case len(s.conn.hello) == 0 && s.conn.ended() == nil:
 		return err // no hello could be made
+	case f.hello != nil && f.etm && !aead(f.hello.Suite):
+		return fmt.Errorf("the server chose encrypt-then-MAC, which uTLS lacks; leave extension %d out (Omit): %w", extEncryptThenMAC, err)
 	case f.hello == nil && !f.retry || s.conn.ended() != nil || remoteAlert(err) != nil || f.alert != nil:
 		return nil
 	case f.hello == nil: // the first answer was a HelloRetryRequest
 		if curves[f.group] == nil {
 			return fmt.Errorf("the server asks for a key share of %s, which uTLS cannot send late: %w", f.group, err)
 		}
-	case f.etm && !aead(f.hello.Suite):
-		return fmt.Errorf("the server chose encrypt-then-MAC, which uTLS lacks; leave extension %d out (Omit): %w", extEncryptThenMAC, err)
 	case !supported(f.hello.Suite):
 		return fmt.Errorf("the server chose %s, which this client offers but cannot do; use kind raw: %w", f.hello.Suite, err)
 	case f.hello.Version == wire.TLS13 && curves[f.hello.Group] == nil && f.hello.Group != wire.X25519MLKEM768 && !s.call.Profile.standard():

@@ -28,7 +28,7 @@ func (s *session) utlsClient(p *Profile) (*utls.UConn, error) {
 		return nil, fmt.Errorf("building the hello: %w", err)
 	}
 	state := c.HandshakeState.State13.KeyShareKeys
-	if state.Ecdhe == nil { // uTLS wants one, used or not
+	if sh.max >= wire.TLS13 && state.Ecdhe == nil { // uTLS wants one, used or not
 		if state.Ecdhe = state.MlkemEcdhe; state.Ecdhe == nil {
 			state.Ecdhe, err = ecdh.X25519().GenerateKey(rand.Reader)
 		}

@@ -97,7 +97,7 @@ func (s *session) plainWords() ([]string, int) {
 	case s.attempt.Outcome.Ending == wire.EndingTimeout:
 		return []string{s.timeoutWords()}, exitTimeout
 	case s.call.Profile.Kind == KindSilent:
-	case s.conn.read > 0:
+	case s.conn.read.Load() > 0:
 		return []string{"Received HTTP/0.9 when not allowed"}, exitOther
 	case s.attempt.Outcome.Ending == wire.EndingFIN:
 		return []string{"Empty reply from server"}, exitEmpty
