@@ -38,3 +38,15 @@ func appendEthernet(b []byte, src, dst MAC, ip []byte) []byte {
 	}
 	return append(b, etherIPv4>>8, etherIPv4&0xff)
 }
+
+// Stats is what a reader met. Hand a pointer in with [Limits].
+type Stats struct {
+	Frames    int64 // packets in the file
+	Bytes     int64 // as captured
+	NotIP     int64 // ARP and the like, passed over
+	NotTCP    int64 // other protocols over IP
+	Fragments int64 // IP fragments; they are counted and not put together again
+	Truncated int64 // captured shorter than they were
+	Damaged   int64 // errors given
+	Evicted   int64 // conversations given up early to bound the memory
+}
