@@ -42,6 +42,7 @@ func Do(ctx context.Context, conn net.Conn, c Call) (Attempt, error) {
 	default:
 		err = s.tls()
 	}
+	s.depart()
 	s.finish()
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.DeadlineExceeded) {
 		return s.attempt, cause
@@ -77,8 +78,8 @@ type session struct {
 	until   time.Time // wall time; zero: no deadline
 	attempt Attempt
 	err     error // what ended the attempt, from the TLS library, the HTTP client or the connection
+	cause   error // how the transport stood then
 	done    bool  // the handshake is complete
-	local   bool  // the client itself ended it
 	h2      bool  // HTTP/2 is spoken
 }
 
@@ -89,6 +90,22 @@ func newSession(ctx context.Context, conn net.Conn, c Call) *session {
 		s.attempt.Profile = c.Profile.Name
 	}
 	return s
+}
+
+// fail keeps the first thing that ended the attempt.
+func (s *session) fail(err error) {
+	if s.err == nil {
+		s.err, s.cause = err, s.conn.ended()
+	}
+}
+
+// depart ends a connection that no TLS library has left in good order: FIN, then reading until the peer's.
+func (s *session) depart() {
+	if s.conn.ended() != nil || s.conn.CloseWrite() != nil {
+		return
+	}
+	s.deadlineForLeaving()
+	s.conn.drain()
 }
 
 // addrPort reads an address that may be of any network; what has no IP address and port is the zero value.

@@ -82,7 +82,6 @@ func (s *session) deadlineForLeaving() {
 	if s.ctx.Err() == nil {
 		_ = s.conn.SetDeadline(until)
 	}
-	s.local = true
 }
 
 // left takes what ended the connection while the client was leaving it: under TLS 1.3 a refused certificate shows only
@@ -92,7 +91,7 @@ func (s *session) left(err error) {
 		return
 	}
 	if isReset(err) || remoteAlert(err) != nil {
-		s.err, s.local = err, false
+		s.fail(err)
 	}
 }
 

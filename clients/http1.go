@@ -21,11 +21,11 @@ func (s *session) http1(c secure) error {
 		}
 		open, err := s.exchange1(c, r, req)
 		if err != nil {
-			s.err = err
+			s.fail(err)
 			break
 		}
 		if !open && !last {
-			s.err = io.EOF
+			s.fail(io.EOF)
 			break
 		}
 	}

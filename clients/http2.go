@@ -14,10 +14,10 @@ func (s *session) http2(c secure) error {
 	cc, err := t.NewClientConn(hc)
 	if err != nil {
 		// The preface could not be written. The reading side knows why.
-		s.err = err
 		if _, rerr := c.Read(make([]byte, 1)); rerr != nil && remoteAlert(rerr) != nil {
-			s.err = rerr
+			err = rerr
 		}
+		s.fail(err)
 		return nil
 	}
 	for _, want := range s.call.Requests {
@@ -34,7 +34,7 @@ func (s *session) http2(c secure) error {
 			err = s.record(resp)
 		}
 		if err != nil {
-			s.err = hc.better(err)
+			s.fail(hc.better(err))
 			break
 		}
 	}
@@ -42,7 +42,6 @@ func (s *session) http2(c secure) error {
 	if s.err == nil {
 		_ = cc.Shutdown(s.ctx)
 	} else {
-		s.local = false
 		_ = cc.Close()
 	}
 	_ = hc.Close()
@@ -50,7 +49,6 @@ func (s *session) http2(c secure) error {
 	if err := hc.cause(); err != nil && s.err == nil {
 		s.left(err)
 	}
-	_ = s.conn.drain()
 	return nil
 }
 

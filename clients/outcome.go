@@ -77,7 +77,7 @@ func (s *session) ending() {
 	if s.err == nil || errors.Is(s.err, errAnswered) {
 		return
 	}
-	cause := s.conn.ended()
+	cause := s.cause
 	o.Detail = detail(s.err, cause)
 	switch a := remoteAlert(s.err); {
 	case a != nil:

@@ -8,13 +8,13 @@ var errAnswered = errors.New("answered")
 // closes.
 func (s *session) raw(b []byte) {
 	if _, err := s.conn.Write(b); err != nil {
-		s.err = err
+		s.fail(err)
 		return
 	}
-	s.err = s.answer()
+	s.fail(s.answer())
 }
 
-func (s *session) silent() { s.err = s.answer() }
+func (s *session) silent() { s.fail(s.answer()) }
 
 // answer reads until the peer ends the connection, a TLS server has said all that it can without the client's keys, or
 // something else than TLS has said enough to be recognised.
@@ -27,7 +27,6 @@ func (s *session) answer() error {
 		case err != nil:
 			return err
 		case f.helloDone, f.hello != nil && f.over, f.retry && f.hello == nil:
-			s.local = true
 			return errAnswered
 		}
 	}

@@ -2,7 +2,6 @@ package clients
 
 import (
 	"errors"
-	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -67,18 +66,13 @@ func (t *tap) CloseWrite() error {
 	if c, ok := t.Conn.(interface{ CloseWrite() error }); ok {
 		return c.CloseWrite()
 	}
-	return nil
+	return errors.ErrUnsupported
 }
 
 // drain reads until the peer's end, so that nothing of it meets a closed socket and is answered with a RST.
-func (t *tap) drain() error {
+func (t *tap) drain() {
 	buf := make([]byte, 4096)
-	for {
-		if _, err := t.Read(buf); err != nil {
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
-			return err
-		}
+	for t.ended() == nil {
+		_, _ = t.Read(buf)
 	}
 }

@@ -59,7 +59,7 @@ func (s *session) note(alpn string, group uint16) {
 // talk goes on after the handshake.
 func (s *session) talk(c secure, err error) error {
 	if err != nil {
-		s.err = err
+		s.fail(err)
 		return s.incapable(err)
 	}
 	s.done = true
@@ -138,5 +138,4 @@ func (s *session) leave(c secure) {
 			break
 		}
 	}
-	_ = s.conn.drain()
 }
