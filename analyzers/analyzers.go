@@ -149,7 +149,8 @@ const Schema = "alblab.analyze/1"
 // Report is what a run of the analyzers found.
 type Report struct {
 	Schema      string
-	Connections int // clients' connections; each has exactly one finding
+	Connections int // clients' connections; each has one finding at most
+	Undecided   int // connections without a finding: the evidence does not show how they ended
 	Targets     int // connections to targets, set apart
 	Failures    int
 	Findings    []*Finding // in order of start, client, server; Options.Examples of each sort

@@ -12,6 +12,7 @@ import (
 type jsonReport struct {
 	Schema      string       `json:"schema"`
 	Connections int          `json:"connections"`
+	Undecided   int          `json:"undecided,omitempty"`
 	Failures    int          `json:"failures"`
 	Targets     int          `json:"target_connections"`
 	Signatures  []Tally      `json:"signatures"`
@@ -38,7 +39,7 @@ type jsonFile struct {
 // MarshalJSON writes the report with schema "alblab.analyze/1".
 func (r *Report) MarshalJSON() ([]byte, error) {
 	j := jsonReport{
-		Schema: r.Schema, Connections: r.Connections, Failures: r.Failures, Targets: r.Targets,
+		Schema: r.Schema, Connections: r.Connections, Undecided: r.Undecided, Failures: r.Failures, Targets: r.Targets,
 		Signatures: list(r.Signatures), Clients: list(r.Clients), Findings: list(r.Findings), Omitted: r.Omitted, TLS: list(r.TLS),
 		Metrics: r.Metrics, Skipped: r.Skipped, Missing: r.Missing, Damaged: r.Damaged, Notes: r.Notes, Files: []jsonFile{},
 	}

@@ -151,6 +151,9 @@ func (r *run) add(f *Finding) {
 		return
 	}
 	r.kept[k]++
+	if f.Offer == nil && f.Failed() {
+		f.Offer = OfferOf(f.Conn)
+	}
 	r.report.Findings = append(r.report.Findings, f)
 }
 
@@ -159,6 +162,11 @@ func (r *run) finish() {
 	rep, res := r.report, r.report.Result
 	slices.SortFunc(rep.Findings, func(x, y *Finding) int { return x.Conn.Index - y.Conn.Index })
 	rep.Signatures = r.all.list(r.order)
+	for _, done := range r.concluded {
+		if !done {
+			rep.Undecided++
+		}
+	}
 	usage := usageByClient(res)
 	for addr, c := range r.clients {
 		rep.Clients = append(rep.Clients, Client{
@@ -190,26 +198,25 @@ func (r *run) finish() {
 func (r *run) notes() []string {
 	var out []string
 	res := r.report.Result
-	say := func(n int, format string) {
-		if n > 0 {
-			out = append(out, fmt.Sprintf(format, n))
+	say := func(n int, one, many string) {
+		if n == 1 {
+			out = append(out, one)
+		} else if n > 1 {
+			out = append(out, fmt.Sprintf(many, n))
 		}
 	}
 	if res.NoFlags {
 		out = append(out, "the flow log has no tcp-flags field, which the default format lacks: a refusal cannot be told from a connection that is still open; choose a custom format with ${tcp-flags}")
 	}
-	say(res.SkipData, "the flow log skipped records in %d windows (SKIPDATA): a missing flow proves nothing there")
-	say(res.Overflow, "%d records were not joined, as there are more connections than are held at once: analyze a shorter time")
-	say(res.Duplicates, "%d records were there twice and count once")
-	say(res.OtherFlows, "%d flow records are of other traffic and were not looked at")
-	say(r.report.Omitted, "%d further findings of the same kinds are counted, not listed")
-	var left int
-	for _, done := range r.concluded {
-		if !done {
-			left++
-		}
-	}
-	say(left, "%d connections have no finding: no analyzer that ran recognises them")
+	say(res.SkipData, "the flow log skipped records in 1 window (SKIPDATA): a missing flow proves nothing there",
+		"the flow log skipped records in %d windows (SKIPDATA): a missing flow proves nothing there")
+	say(res.Overflow, "1 record was not joined, as there are more connections than are held at once: analyze a shorter time",
+		"%d records were not joined, as there are more connections than are held at once: analyze a shorter time")
+	say(res.Duplicates, "1 record was there twice and counts once", "%d records were there twice and count once")
+	say(res.OtherFlows, "1 flow record is of other traffic and was not looked at", "%d flow records are of other traffic and were not looked at")
+	say(r.report.Omitted, "1 further finding of the same kind is counted, not listed", "%d further findings of the same kinds are counted, not listed")
+	say(r.report.Undecided, "1 connection has no finding: what there is of it does not show how it ended",
+		"%d connections have no finding: what there is of them does not show how they ended")
 	return out
 }
 

@@ -198,8 +198,21 @@ func (t *text) rest(r *Report) {
 	for _, m := range r.Missing {
 		t.wrap("missing: ", "  ", m.Adds)
 	}
-	for _, s := range r.Skipped {
-		t.wrap("skipped: ", "  ", s.Analyzer+" "+s.Reason)
+	for i, s := range r.Skipped { // those of one reason together
+		if slices.ContainsFunc(r.Skipped[:i], func(x Skipped) bool { return x.Reason == s.Reason }) {
+			continue
+		}
+		names := []string{s.Analyzer}
+		for _, x := range r.Skipped[i+1:] {
+			if x.Reason == s.Reason {
+				names = append(names, x.Analyzer)
+			}
+		}
+		verb := s.Reason
+		if len(names) > 1 {
+			verb = strings.Replace(verb, "needs", "need", 1)
+		}
+		t.wrap("skipped: ", "  ", strings.Join(names, ", ")+" "+verb)
 	}
 	for _, n := range r.Notes {
 		t.wrap("note: ", "  ", n)

@@ -74,9 +74,13 @@ func (c *Conn) HasFlow() bool { return c.In.Records+c.Out.Records > 0 }
 func (c *Conn) Refs() []evidence.Ref {
 	refs := make([]evidence.Ref, 0, len(c.FlowRefs)+len(c.AccessRefs)+len(c.WAFRefs)+2)
 	refs = append(refs, c.FlowRefs...)
-	for _, r := range []evidence.Ref{c.ConnLogRef, c.CaptureRef} {
-		if r.Line > 0 {
-			refs = append(refs, r)
+	if c.ConnLogRef.Line > 0 {
+		refs = append(refs, c.ConnLogRef)
+	}
+	if p := c.Capture; p != nil { // the hello, or the first frame, and the frame that ended the connection
+		refs = append(refs, c.CaptureRef)
+		if p.EndFrame > c.CaptureRef.Line {
+			refs = append(refs, evidence.Ref{File: c.CaptureRef.File, Line: p.EndFrame})
 		}
 	}
 	refs = append(refs, c.AccessRefs...)

@@ -1,6 +1,7 @@
 package correlate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -169,5 +170,5 @@ func (s *metricSums) add(x *metric.Series, lb string) {
 	}
 }
 
-// firstFrame is the number of the conversation's first frame.
-func firstFrame(c *capture.Conversation) int { return c.FirstFrame }
+// firstFrame is the number of the frame that a person looks at first: the hello's, or the conversation's first.
+func firstFrame(c *capture.Conversation) int { return cmp.Or(c.HelloFrame, c.FirstFrame) }

@@ -39,5 +39,5 @@ func completedWords(c *correlate.Conn, r reading) string {
 	case version != "":
 		return fmt.Sprintf("%s with %s, %s", version, cipher, plural(c.Requests, "%d request", "%d requests"))
 	}
-	return "completed, " + r.words
+	return "a session was made (" + r.words + ")"
 }

@@ -6,7 +6,6 @@ import (
 	"github.com/alblab/alblab/analyzers"
 	"github.com/alblab/alblab/analyzers/correlate"
 	"github.com/alblab/alblab/lab/evidence"
-	"github.com/alblab/alblab/lab/wire"
 )
 
 // Kinds of evidence that signatures need one of.
@@ -25,9 +24,6 @@ func each(p *analyzers.Pass, match func(c *correlate.Conn, r reading) (analyzers
 		if !ok {
 			continue
 		}
-		if f.Offer == nil {
-			f.Offer = offerOf(c)
-		}
 		f.Notes = append(f.Notes, notes(c)...)
 		if err := p.Report(c, f); err != nil {
 			return err
@@ -43,35 +39,6 @@ func byReading(r reading, message string) analyzers.Finding {
 		sure = analyzers.Likely // of the stage it is certain, not of the cause
 	}
 	return analyzers.Finding{Stage: r.stage, Certainty: sure, Causes: r.fits, Message: message}
-}
-
-// offerOf says what the captured hello offers, nil if there is none.
-func offerOf(c *correlate.Conn) *analyzers.Offer {
-	if c.Capture == nil || c.Capture.Hello == nil {
-		return nil
-	}
-	h := c.Capture.Hello
-	o := &analyzers.Offer{SNI: h.ServerName, ALPN: h.ALPN, Length: h.Len}
-	if h.HasSupportedVersions {
-		o.Versions = names(h.SupportedVersions)
-	} else {
-		o.Versions = []string{h.LegacyVersion.String()} // the highest: RFC 5246, section 7.4.1.2
-	}
-	o.Suites, o.Groups, o.Schemes = names(h.Suites), names(h.Groups), names(h.Schemes)
-	return o
-}
-
-func names[T interface {
-	~uint16
-	String() string
-}](ids []T) []string {
-	out := make([]string, 0, len(ids))
-	for _, id := range ids {
-		if !wire.IsGREASE(id) {
-			out = append(out, id.String())
-		}
-	}
-	return out
 }
 
 // offerWords tells an offer in a line: the versions, and how many suites.
@@ -101,7 +68,7 @@ func notes(c *correlate.Conn) []string {
 	if c.Rejected.Records > 0 && c.HasFlow() {
 		out = append(out, "packets after the end of the connection were rejected ("+flowWords(c.Rejected)+"): flow logs say REJECT then, it is no block")
 	}
-	if c.RejectedOut.Records > 0 {
+	if c.RejectedOut.Records > 0 && c.Out.Records > 0 {
 		out = append(out, "packets of the load balancer to the client were rejected ("+flowWords(c.RejectedOut)+"): look at the network ACL's outbound rules for ephemeral ports")
 	}
 	if c.Shared {

@@ -109,7 +109,7 @@ func flowWords(f correlate.Flow) string {
 	if f.Records == 0 {
 		return "no record"
 	}
-	w := fmt.Sprintf("%d packets, %d bytes", f.Packets, f.Bytes)
+	w := plural(int(f.Packets), "%d packet", "%d packets") + fmt.Sprintf(", %d bytes", f.Bytes)
 	if f.Flags >= 0 {
 		w += fmt.Sprintf(", flags %d", f.Flags)
 	}

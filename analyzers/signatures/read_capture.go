@@ -6,22 +6,25 @@ import (
 
 	"github.com/alblab/alblab/analyzers"
 	"github.com/alblab/alblab/analyzers/correlate"
+	"github.com/alblab/alblab/lab/evidence/capture"
 	"github.com/alblab/alblab/lab/wire"
 )
 
 // readCapture reads what the packets show. It returns nothing where they do not show enough, so that the logs are asked.
 func readCapture(c *correlate.Conn, l analyzers.Listener) reading {
 	v := viewOf(c)
+	p := c.Capture
+	if p.FromClient.Lost && p.Hello == nil || p.FromServer.Lost && p.ServerHello == nil || p.Handshake == capture.HandshakeUnseen && p.Hello == nil {
+		return reading{} // the packets that matter are missing
+	}
 	switch {
 	case v.clientBytes == 0:
 		return v.readSilence()
-	case v.notTLS:
+	case len(v.first) > 0:
 		return reading{analyzers.StageFirstFlight, analyzers.Certain, []string{NotTLS}, v.words()}
-	case v.damage != "" && v.ended == theServer && !v.serverHello:
-		return reading{analyzers.StageFirstFlight, analyzers.Certain, []string{MalformedHello}, v.words()}
-	case !v.serverHello || v.retry && v.serverAlert != nil:
+	case !v.serverHello:
 		return v.readUnanswered()
-	case v.version != 0 && v.version < wire.TLS13:
+	case v.version < wire.TLS13:
 		return v.readTLS12(l)
 	}
 	return v.readTLS13(c, l)
@@ -30,7 +33,7 @@ func readCapture(c *correlate.Conn, l analyzers.Listener) reading {
 // readSilence reads a connection without data of the client.
 func (v *view) readSilence() reading {
 	switch {
-	case !v.syn || !v.answered:
+	case !v.answered:
 		return reading{}
 	case !v.acked:
 		return reading{analyzers.StageNoData, analyzers.Certain, []string{HalfOpenScan}, v.words()}
@@ -40,13 +43,14 @@ func (v *view) readSilence() reading {
 
 // readUnanswered reads a hello without a ServerHello.
 func (v *view) readUnanswered() reading {
-	switch v.ended {
-	case theServer:
-		if v.incomplete {
-			return reading{analyzers.StageFirstFlight, analyzers.Likely, []string{RefusedFirstFlight}, v.words() + ", and the hello was not complete"}
-		}
+	switch {
+	case v.ended == capture.SideServer && v.damage != "":
+		return reading{analyzers.StageFirstFlight, analyzers.Certain, []string{MalformedHello}, v.words()}
+	case v.ended == capture.SideServer && v.incomplete:
+		return reading{analyzers.StageFirstFlight, analyzers.Likely, []string{RefusedFirstFlight}, v.words() + ", and the hello was not complete"}
+	case v.ended == capture.SideServer:
 		return reading{analyzers.StageFirstFlight, analyzers.Certain, []string{RefusedFirstFlight}, v.words()}
-	case theClient:
+	case v.ended == capture.SideClient:
 		return reading{analyzers.StageClosedByOther, analyzers.Certain, []string{ClosedByClient}, v.words()}
 	}
 	return reading{}
@@ -55,20 +59,18 @@ func (v *view) readUnanswered() reading {
 // readTLS12 reads a handshake below TLS 1.3: all but the last messages are in clear.
 func (v *view) readTLS12(l analyzers.Listener) reading {
 	switch {
-	case v.clientAlert != nil && !v.serverDone:
-		return reading{analyzers.StageClosedByOther, analyzers.Certain, []string{ClosedByClient}, v.words()}
-	case v.serverDone:
+	case v.finished:
 		return reading{analyzers.StageCompleted, analyzers.Certain, []string{Completed}, "the packets show the load balancer's Finished"}
-	case v.ended == theClient:
+	case v.ended == capture.SideClient:
 		return reading{analyzers.StageClosedByOther, analyzers.Certain, []string{ClosedByClient}, v.words()}
-	case v.ended != theServer:
+	case v.ended != capture.SideServer:
 		return reading{}
-	case v.certRequest && v.certEmpty && l.MTLS != "passthrough" && l.MTLS != "off":
+	case v.certRequest && v.certificate == capture.CertificateEmpty && l.MTLS != "passthrough":
 		return reading{analyzers.StageRefusedLater, analyzers.Certain, []string{ClientCertificateMissing},
-			"the packets show the CertificateRequest, the client's empty Certificate, and " + v.end()}
-	case v.certRequest && v.certSent:
+			"the packets show a CertificateRequest, an empty Certificate, then " + v.end()}
+	case v.certRequest && v.certificate == capture.CertificateSent:
 		return reading{analyzers.StageRefusedLater, analyzers.Certain, []string{RefusedLater, ClientCertificateRefused},
-			"the packets show the client's Certificate, and " + v.end()}
+			"the packets show the client's Certificate, then " + v.end()}
 	}
 	return reading{analyzers.StageRefusedLater, analyzers.Certain, []string{RefusedLater}, v.words()}
 }
@@ -77,24 +79,25 @@ func (v *view) readTLS12(l analyzers.Listener) reading {
 // without a certificate thinks the handshake complete, and is reset.
 func (v *view) readTLS13(c *correlate.Conn, l analyzers.Listener) reading {
 	failed := c.ConnLog != nil && strings.HasPrefix(c.ConnLog.VerifyStatus, "Failed:")
+	after := ""
+	if failed {
+		after = "the connection log says " + c.ConnLog.VerifyStatus + "; "
+	}
 	switch {
-	case failed && v.clientFlight && v.ended == theServer:
-		return reading{analyzers.StageRefusedLater, analyzers.Certain, later(l, false),
-			"the connection log says " + c.ConnLog.VerifyStatus + ", and the packets show " + v.end() + " after the client's flight"}
-	case failed && v.ended == theServer:
-		return reading{analyzers.StageRefusedLater, analyzers.Certain, []string{RefusedLater}, v.words()}
-	case failed && v.ended == theClient: // its alert is encrypted
-		return reading{analyzers.StageClosedByOther, analyzers.Certain, []string{ClosedByClient}, v.words()}
+	case v.ended == capture.SideServer && !v.flight:
+		return reading{analyzers.StageRefusedLater, analyzers.Certain, []string{RefusedLater}, after + v.words()}
+	case v.ended == capture.SideServer && failed:
+		return reading{analyzers.StageRefusedLater, analyzers.Certain, later(l, false), after + "the packets show " + v.end() + " after the client's flight"}
+	case v.ended == capture.SideClient && failed, v.ended == capture.SideClient && !v.flight: // its alert may be encrypted
+		return reading{analyzers.StageClosedByOther, analyzers.Certain, []string{ClosedByClient}, after + v.words()}
 	case failed:
 		return reading{}
-	case v.serverAfter:
-		return reading{analyzers.StageCompleted, analyzers.Likely, []string{Completed}, "the packets show encrypted data both ways after the handshake"}
-	case v.ended == theServer && v.clientFlight:
-		return reading{analyzers.StageRefusedLater, analyzers.Likely, append(later(l, false), Completed),
+	case v.ended == capture.SideServer && v.reset:
+		return reading{analyzers.StageRefusedLater, analyzers.Likely, append(later(l, false), Completed, ClientCertificateRefused),
 			"the packets show " + v.end() + " after the client's flight"}
-	case v.ended == theServer:
-		return reading{analyzers.StageRefusedLater, analyzers.Certain, []string{RefusedLater}, v.words()}
-	case v.ended == theClient:
+	case v.spoke:
+		return reading{analyzers.StageCompleted, analyzers.Likely, []string{Completed, ClosedByClient}, "the packets show encrypted data both ways after the handshake"}
+	case v.ended == capture.SideClient:
 		return reading{analyzers.StageClosedByOther, analyzers.Likely, []string{ClosedByClient, Completed}, v.words()}
 	}
 	return reading{}
@@ -108,7 +111,7 @@ func (v *view) words() string {
 		return "the packets show no more than SYN and SYN-ACK"
 	case v.clientBytes == 0:
 		w = "the packets show a TCP connection without data"
-	case v.notTLS:
+	case len(v.first) > 0:
 		w = fmt.Sprintf("the packets show %d bytes of the client that are not TLS", v.clientBytes)
 	case !v.serverHello:
 		w = "the packets show a hello"
@@ -118,7 +121,7 @@ func (v *view) words() string {
 			w += " of " + v.version.String()
 		}
 	}
-	if v.ended == nobody {
+	if v.ended == capture.SideNone {
 		return w
 	}
 	return w + ", then " + v.end()
@@ -127,7 +130,7 @@ func (v *view) words() string {
 // end tells who ended the connection, and how.
 func (v *view) end() string {
 	who, alert := "the load balancer", v.serverAlert
-	if v.ended == theClient {
+	if v.ended == capture.SideClient {
 		who, alert = "the client", v.clientAlert
 	}
 	how := "FIN"

@@ -26,7 +26,7 @@ func refusedFirstFlight() *analyzers.Analyzer {
 				if len(r.fits) > 1 && r.sure == analyzers.Certain {
 					f.Certainty = analyzers.Certain // the signature claims the stage alone
 				}
-				f.Offer = offerOf(c)
+				f.Offer = analyzers.OfferOf(c)
 				f.Message = refusedWords(p, c, r, &f)
 				return f, true
 			})

@@ -17,10 +17,18 @@ func securityGroupReject() *analyzers.Analyzer {
 		Needs: []evidence.Kind{evidence.KindFlow},
 		Run: func(p *analyzers.Pass) error {
 			return each(p, func(c *correlate.Conn, _ reading) (f analyzers.Finding, ok bool) {
-				if c.Rejected.Records == 0 || c.HasFlow() || c.ConnLog != nil || c.Requests > 0 {
+				if c.ConnLog != nil || c.Requests > 0 || c.Out.Records > 0 {
 					return f, false
 				}
 				f.Certainty, f.Cites = analyzers.Certain, c.FlowRefs
+				if c.RejectedOut.Records > 0 {
+					f.Message = "the network rejected the load balancer's answers (" + flowWords(c.RejectedOut) +
+						"): a network ACL has no outbound rule for the client's port, as security groups let answers pass"
+					return f, true
+				}
+				if c.Rejected.Records == 0 || c.In.Records > 0 {
+					return f, false
+				}
 				f.Message = fmt.Sprintf("the network rejected the client's packets to port %d (%s): a security group or network ACL has no rule that lets it in",
 					c.Server.Port(), flowWords(c.Rejected))
 				return f, true

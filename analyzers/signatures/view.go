@@ -4,41 +4,29 @@ import (
 	"bytes"
 
 	"github.com/alblab/alblab/analyzers/correlate"
+	"github.com/alblab/alblab/lab/evidence/capture"
 	"github.com/alblab/alblab/lab/wire"
-)
-
-// side is one end of a connection.
-type side uint8
-
-const (
-	nobody side = iota
-	theClient
-	theServer
 )
 
 // view is what a capture shows of a connection, as far as signatures ask.
 type view struct {
-	syn, answered bool // a SYN, and the SYN-ACK to it
-	acked         bool // the client completed the TCP handshake
-	clientBytes   int64
-	serverBytes   int64
-	first         []byte // the client's first bytes
-	notTLS        bool
-	damage        string // why the hello cannot be read, "" if it can or is not complete
-	incomplete    bool   // the hello began and did not end
-	serverHello   bool
-	retry         bool // the answer was a HelloRetryRequest only
-	version       wire.Version
-	certRequest   bool
-	certEmpty     bool // the client's Certificate message is empty; below TLS 1.3
-	certSent      bool // it is there and not empty
-	clientAlert   *wire.Alert
-	serverAlert   *wire.Alert
-	serverDone    bool // ChangeCipherSpec of a server below TLS 1.3: it has verified everything
-	clientFlight  bool // TLS 1.3: the client sent encrypted records
-	serverAfter   bool // TLS 1.3: the server sent encrypted records after those
-	ended         side // who ended the connection first: FIN, RST or a fatal alert
-	reset         bool // by RST
+	answered    bool // a SYN-ACK came
+	acked       bool // the client completed the TCP handshake
+	clientBytes int64
+	first       []byte // the client's first bytes, where they are not TLS
+	damage      string // why the hello cannot be read, "" if it can or is not complete
+	incomplete  bool   // the hello began and did not end
+	serverHello bool
+	version     wire.Version
+	certRequest bool
+	certificate capture.ClientCertificate // below TLS 1.3
+	clientAlert *wire.Alert
+	serverAlert *wire.Alert
+	finished    bool         // below TLS 1.3: both sides sent ChangeCipherSpec, so the load balancer has verified everything
+	flight      bool         // TLS 1.3: the client answered the load balancer's flight
+	spoke       bool         // TLS 1.3: it sent more than a Finished
+	ended       capture.Side // who ended the connection first: a fatal alert, FIN or RST
+	reset       bool         // by RST
 }
 
 // readable methods of HTTP, as a client that takes a TLS port for a plain one begins.
@@ -62,5 +50,37 @@ func firstLine(b []byte) string {
 
 // viewOf reads a connection's capture; of none it returns the zero view.
 func viewOf(c *correlate.Conn) view {
-	return view{}
+	p := c.Capture
+	if p == nil {
+		return view{}
+	}
+	v := view{
+		answered:    p.Handshake == capture.HandshakeSYNACK || p.Handshake == capture.HandshakeComplete,
+		acked:       p.Handshake == capture.HandshakeComplete,
+		clientBytes: p.FromClient.Data,
+		first:       p.NotTLS,
+		incomplete:  p.Hello == nil && p.HelloErr == nil && len(p.NotTLS) == 0 && p.FromClient.Data > 0,
+		serverHello: p.ServerHello != nil,
+		version:     p.Version(),
+		certRequest: p.CertificateRequest,
+		certificate: p.ClientCertificate,
+		clientAlert: p.FromClient.Alert,
+		serverAlert: p.FromServer.Alert,
+		finished:    p.FromClient.ChangeCipherSpec && p.FromServer.ChangeCipherSpec,
+		flight:      p.FromClient.AppData > 0,
+		spoke:       p.FromClient.AppData > 1,
+		ended:       p.EndedBy,
+		reset:       p.Ending == capture.EndingRST,
+	}
+	if p.HelloErr != nil {
+		v.damage = p.HelloErr.Error()
+	}
+	// Whoever says in an alert that it ends the handshake has ended it, whoever closes first then.
+	switch server, client := p.FromServer.Alert, p.FromClient.Alert; {
+	case server != nil && (client == nil || p.FromServer.AlertFrame <= p.FromClient.AlertFrame):
+		v.ended = capture.SideServer
+	case client != nil:
+		v.ended = capture.SideClient
+	}
+	return v
 }
