@@ -1,0 +1,174 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/alblab/alblab/analyzers"
+	"github.com/alblab/alblab/analyzers/correlate"
+	"github.com/alblab/alblab/analyzers/signatures"
+	"github.com/alblab/alblab/lab/evidence"
+	"github.com/alblab/alblab/lab/evidence/flowlog"
+)
+
+const analyzeHelp = `Read evidence and say which clients failed, why, and what the findings rest on.
+
+Give a folder or files: a bundle of 'alblab run --out' or 'alblab serve --out',
+or real AWS logs as they come: VPC flow logs, ALB access and connection logs,
+AWS WAF logs, CloudWatch metrics, packet captures; gzip, S3 folders, the JSON of
+'aws logs filter-log-events', exports of CloudWatch Logs. The format is
+recognised by content.
+
+With --listener you say which security policy a port has: then the findings name
+the cure. A bundle of alblab says so itself.
+
+Exit code: 0 if the evidence could be read, 2 if not. Damaged lines are counted
+and warned of; with --strict they give 2.`
+
+func analyzeCommand(a *app) *cobra.Command {
+	var (
+		listeners  []string
+		flowFormat string
+		strict     bool
+	)
+	cmd := &cobra.Command{
+		Use:   "analyze DIR|FILE...",
+		Short: "Say who failed and why, from logs and captures",
+		Long:  analyzeHelp,
+		Example: `  alblab analyze ./bundle
+  alblab analyze ./AWSLogs --listener 443=TLS13-1-2-2021-06
+  alblab analyze access.log.gz conn_log.log.gz --listener 443=2016-08,mtls=verify
+  alblab analyze flow.txt --flow-format '${version} ${srcaddr} ${dstaddr} ...'`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usageError(cmd, errors.New("say what to analyze: a folder, or files"))
+			}
+			return nil
+		},
+	}
+	f := formatFlag(cmd, "text", "json")
+	cmd.Flags().StringArrayVar(&listeners, "listener", nil, "a port's policy, and its client certificate mode: `443=POLICY[,mtls=verify]`; may be repeated")
+	cmd.Flags().StringVar(&flowFormat, "flow-format", "", "`format` of flow logs that have no header row, as in AWS: '${version} ${account-id} ...'")
+	cmd.Flags().BoolVar(&strict, "strict", false, "exit 2 if a record is damaged")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		o, err := analyzeOptions(listeners, flowFormat)
+		if err != nil {
+			return usageError(cmd, err)
+		}
+		b, err := openEvidence(args)
+		if err != nil {
+			return err
+		}
+		stop := a.spin("reading")
+		r, err := analyzers.Run(cmd.Context(), b, signatures.All(), o)
+		stop()
+		if err != nil {
+			return err
+		}
+		for _, s := range b.Skipped {
+			a.warn("%s left out: %s", s.Name, s.Reason)
+		}
+		return a.printAnalysis(r, f.value, strict)
+	}
+	return cmd
+}
+
+// printAnalysis prints the report and warns of damage.
+func (a *app) printAnalysis(r *analyzers.Report, format string, strict bool) error {
+	var err error
+	if format == "json" {
+		err = a.json(r)
+	} else {
+		err = r.WriteText(a.out)
+	}
+	if err != nil {
+		return err
+	}
+	if err := a.out.Flush(); err != nil {
+		return err
+	}
+	for _, p := range r.Problems {
+		a.warn("%v", p)
+	}
+	if more := r.Damaged - len(r.Problems); more > 0 {
+		a.warn("%d more damaged records", more)
+	}
+	if strict && r.Damaged > 0 {
+		return fmt.Errorf("%d damaged records", r.Damaged)
+	}
+	return nil
+}
+
+// openEvidence opens what the user names, and says what to do if there is nothing in it.
+func openEvidence(paths []string) (*evidence.Bundle, error) {
+	b, err := evidence.OpenPaths(paths...)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, hint(err, "check the path")
+	case err != nil:
+		return nil, err
+	case len(b.Manifest.Files) == 0:
+		err := fmt.Errorf("no evidence in %s", strings.Join(paths, ", "))
+		for _, s := range b.Skipped {
+			err = fmt.Errorf("%w\n%s: %s", err, s.Name, s.Reason)
+		}
+		return nil, hint(err, "flow logs without a header row need --flow-format unless they have the default format")
+	}
+	return b, nil
+}
+
+func analyzeOptions(listeners []string, flowFormat string) (*analyzers.Options, error) {
+	o := &analyzers.Options{Listeners: map[uint16]analyzers.Listener{}}
+	if flowFormat != "" {
+		if _, err := flowlog.ParseFormat(flowFormat); err != nil {
+			return nil, fmt.Errorf("--flow-format: %w", err)
+		}
+		o.Correlate = &correlate.Options{FlowFormat: flowFormat}
+	}
+	for _, s := range listeners {
+		port, l, err := parseListener(s)
+		if err != nil {
+			return nil, fmt.Errorf("--listener %s: %w", s, err)
+		}
+		o.Listeners[port] = l
+	}
+	return o, nil
+}
+
+// parseListener reads 443=POLICY[,mtls=MODE][,cert=SET]. The policy may be left empty.
+func parseListener(s string) (uint16, analyzers.Listener, error) {
+	var l analyzers.Listener
+	number, rest, ok := strings.Cut(s, "=")
+	port, err := strconv.ParseUint(number, 10, 16)
+	if !ok || err != nil || port == 0 {
+		return 0, l, errors.New("want PORT=POLICY, like 443=TLS13-1-2-2021-06")
+	}
+	parts := strings.Split(rest, ",")
+	if parts[0] != "" {
+		if l.Policy, err = policyByName(parts[0]); err != nil {
+			return 0, l, err
+		}
+	}
+	for _, p := range parts[1:] {
+		key, value, _ := strings.Cut(p, "=")
+		switch key {
+		case "mtls":
+			if value != "off" && value != "passthrough" && value != "verify" {
+				return 0, l, fmt.Errorf("mtls is off, passthrough or verify, not %q", value)
+			}
+			l.MTLS = value
+		case "cert":
+			if l.Certs, err = parseCertSet(value); err != nil {
+				return 0, l, err
+			}
+		default:
+			return 0, l, fmt.Errorf("unknown setting %q: there are mtls and cert", key)
+		}
+	}
+	return uint16(port), l, nil
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/alblab/alblab/lab/evidence"
+	"github.com/alblab/alblab/lab/policy"
+	"github.com/alblab/alblab/lab/wire"
+)
+
+const decideHelp = `Say what a security policy answers to a ClientHello: negotiated, hello-retry or
+refused, and with what or why.
+
+Hellos are read from FILE or standard input as hex, one a line, alone or after a
+name and a tab. A hello is whole TLS records (16 03 01 ...) or one handshake
+message (01 ...). Empty lines and lines that begin with # are passed over.
+
+One JSON object a line is written for each hello, and for it each policy in the
+order of 'alblab list policies', with the keys hello, policy, cert, outcome,
+version, cipher, group, signature_scheme, reason, detail; null where there is
+none. A hello without a name is called by its line: "line 3".
+
+Hex that is no hello gets the reason malformed-hello, as from a load balancer. A
+line that is no hex is warned of and passed over; with --strict the exit code is
+then 2.`
+
+func decideCommand(a *app) *cobra.Command {
+	var (
+		name   string
+		cert   string
+		strict bool
+	)
+	cmd := &cobra.Command{
+		Use:   "decide --policy NAME|all [FILE|-]",
+		Short: "Say what a policy answers to ClientHellos",
+		Long:  decideHelp,
+		Example: `  alblab decide --policy all hellos.txt
+  tshark -r capture.pcap -Y tls.handshake.type==1 -T fields -e tls.handshake... |
+      alblab decide --policy TLS13-1-2-2021-06 --cert ecdsa:p384 -`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usageError(cmd, fmt.Errorf("want one file, got %d", len(args)))
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&name, "policy", "", "`NAME` of a security policy, or all")
+	cmd.Flags().StringVar(&cert, "cert", "both", "the load balancer's certificates: rsa, ecdsa, both, rsa:3072:sha384, ecdsa:p384, ...")
+	cmd.Flags().BoolVar(&strict, "strict", false, "exit 2 if a line is damaged")
+	_ = cmd.RegisterFlagCompletionFunc("policy", policyNames)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		d, err := newDecider(a, name, cert)
+		if err != nil {
+			return usageError(cmd, err)
+		}
+		in, file, err := a.open(args)
+		if err != nil {
+			return err
+		}
+		defer in.Close()
+		damaged, err := d.all(in, file)
+		if err == nil && strict && damaged > 0 {
+			err = fmt.Errorf("%d damaged lines", damaged)
+		}
+		return err
+	}
+	return cmd
+}
+
+// open opens the one input file, or standard input.
+func (a *app) open(args []string) (io.ReadCloser, string, error) {
+	if len(args) == 0 || args[0] == "-" {
+		return io.NopCloser(a.in), "standard input", nil
+	}
+	f, err := os.Open(args[0])
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, "", hint(err, "check the path, or give - to read standard input")
+	}
+	return f, args[0], err
+}
+
+// decider asks policies about hellos.
+type decider struct {
+	app      *app
+	policies []*policy.Policy
+	names    [][]byte // of the policies, quoted
+	certs    policy.CertSet
+	cert     []byte // quoted
+	out      *bufio.Writer
+	line     []byte
+}
+
+func newDecider(a *app, name, cert string) (*decider, error) {
+	d := &decider{app: a, out: a.out, cert: appendQuoted(nil, cert)}
+	switch name {
+	case "":
+		return nil, errors.New("--policy is missing: the name of a policy, or all")
+	case "all":
+		d.policies = policy.All()
+	default:
+		p, err := policyByName(name)
+		if err != nil {
+			return nil, err
+		}
+		d.policies = []*policy.Policy{p}
+	}
+	for _, p := range d.policies {
+		d.names = append(d.names, appendQuoted(nil, p.Name))
+	}
+	var err error
+	d.certs, err = parseCertSet(cert)
+	return d, err
+}
+
+// all answers every hello of the input and returns the number of damaged lines.
+func (d *decider) all(in io.Reader, file string) (damaged int, err error) {
+	lines := evidence.NewLines(in, &evidence.Options{File: file})
+	for {
+		line, err := lines.Next()
+		var bad *evidence.ParseError
+		switch {
+		case errors.Is(err, io.EOF):
+			return damaged, nil
+		case errors.As(err, &bad):
+			damaged++
+			d.app.warn("%v", bad)
+			continue
+		case err != nil:
+			return damaged, fmt.Errorf("reading %s: %w", file, err)
+		}
+		h, err := parseHelloLine(line)
+		if err != nil {
+			damaged++
+			d.app.warn("%v", lines.Damaged("", err.Error()))
+			continue
+		}
+		if h == nil {
+			continue
+		}
+		if h.name == "" {
+			h.name = fmt.Sprintf("line %d", lines.Line())
+		}
+		if err := d.one(h); err != nil {
+			return damaged, err
+		}
+	}
+}
+
+// one answers one hello.
+func (d *decider) one(h *helloLine) error {
+	hello, perr := wire.ParseHello(h.data)
+	name := appendQuoted(nil, h.name)
+	for i, p := range d.policies {
+		dec := policy.Decision{Outcome: policy.Refused, Reason: policy.ReasonMalformed, Cert: -1}
+		detail := ""
+		if perr != nil {
+			detail = perr.Error()
+		} else if dec = p.Decide(hello, d.certs); dec.Outcome == policy.Refused {
+			detail = policy.Detail(p, hello, d.certs, dec)
+		}
+		d.line = appendDecision(d.line[:0], name, d.names[i], d.cert, dec, detail)
+		if _, err := d.out.Write(d.line); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/spf13/cobra"
+
+	"github.com/alblab/alblab/analyzers/signatures"
+	"github.com/alblab/alblab/clients"
+	"github.com/alblab/alblab/lab"
+	"github.com/alblab/alblab/lab/policy"
+	"github.com/alblab/alblab/lab/wire"
+	"github.com/alblab/alblab/scenarios"
+)
+
+func listCommand(a *app) *cobra.Command {
+	return parent("list", "List scenarios, policies, clients or signatures",
+		"List what alblab knows: the scenarios it can run, the security policies of an\nApplication Load Balancer, its clients, and the signatures that it recognises in evidence.",
+		listOf(a, "scenarios", "Scenarios that 'alblab run' can run", listScenarios),
+		listOf(a, "policies", "Security policies, with their TLS versions", listPolicies),
+		listOf(a, "clients", "Built-in clients, with what they offer", listClients),
+		listOf(a, "signatures", "Signatures: what can happen to a connection", listSignatures),
+	)
+}
+
+// row is one line of a list.
+type row struct {
+	Name string
+	Doc  string
+	JSON any
+}
+
+// listOf is one of the lists.
+func listOf(a *app, use, short string, rows func() []row) *cobra.Command {
+	cmd := &cobra.Command{Use: use, Short: short, Long: short + ".", Args: exactly(0, "no arguments")}
+	f := formatFlag(cmd, "text", "json")
+	cmd.RunE = func(*cobra.Command, []string) error {
+		all := rows()
+		if f.value == "json" {
+			items := make([]any, len(all))
+			for i, r := range all {
+				items[i] = r.JSON
+			}
+			return a.json(map[string]any{"schema": "alblab.list/1", use: items})
+		}
+		width := 0
+		for _, r := range all {
+			width = max(width, len(r.Name))
+		}
+		for _, r := range all {
+			if err := a.entry(r, width); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return cmd
+}
+
+// columns is the width that text output is made for.
+const columns = 80
+
+// entry prints a name and its words beside it, wrapped.
+func (a *app) entry(r row, width int) error {
+	room := columns - width - 2
+	lines := strings.Split(text.WrapSoft(r.Doc, room), "\n")
+	for i, l := range lines {
+		name := ""
+		if i == 0 {
+			name = r.Name
+		}
+		if _, err := fmt.Fprintln(a.out, strings.TrimRight(fmt.Sprintf("%-*s  %s", width, name, strings.TrimSpace(l)), " ")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func listScenarios() []row {
+	var out []row
+	for _, s := range scenarios.All() {
+		var assumed []string
+		for _, as := range s.Assumed {
+			assumed = append(assumed, as.Text)
+		}
+		out = append(out, row{s.Name, s.Doc, struct {
+			Name    string           `json:"name"`
+			Doc     string           `json:"doc"`
+			Needs   []lab.Capability `json:"needs,omitempty"`
+			Assumed []string         `json:"assumed,omitempty"`
+		}{s.Name, s.Doc, s.Needs, assumed}})
+	}
+	return out
+}
+
+func listPolicies() []row {
+	var out []row
+	for _, p := range policy.All() {
+		doc := fmt.Sprintf("%-9s %d suites, %d groups", versionSpan(p.Versions), len(p.Suites), len(p.Groups))
+		out = append(out, row{strings.TrimPrefix(p.Name, policy.Prefix), doc, struct {
+			Name     string   `json:"name"`
+			Family   string   `json:"family"`
+			Status   string   `json:"status"`
+			Versions []string `json:"versions"`
+		}{p.Name, p.Family, p.Status, texts(p.Versions)}})
+	}
+	return out
+}
+
+// versionSpan says "TLS 1.0-1.3" of versions in ascending order.
+func versionSpan(vs []wire.Version) string {
+	number := func(v wire.Version) string {
+		s := strings.TrimPrefix(v.String(), "TLSv")
+		if s == "1" {
+			return "1.0"
+		}
+		return s
+	}
+	if len(vs) == 0 {
+		return "-"
+	}
+	first, last := number(vs[0]), number(vs[len(vs)-1])
+	if first == last {
+		return first
+	}
+	return first + " - " + last
+}
+
+func listClients() []row {
+	var out []row
+	for _, p := range clients.Builtin() {
+		out = append(out, row{p.Name, p.Doc, struct {
+			Name string `json:"name"`
+			Doc  string `json:"doc"`
+			Kind string `json:"kind"`
+		}{p.Name, p.Doc, p.Kind.String()}})
+	}
+	return out
+}
+
+func listSignatures() []row {
+	var out []row
+	for _, s := range signatures.All() {
+		out = append(out, row{s.Name, s.Doc, struct {
+			Name  string `json:"name"`
+			Doc   string `json:"doc"`
+			Stage string `json:"stage"`
+		}{s.Name, s.Doc, string(s.Stage)}})
+	}
+	return out
+}

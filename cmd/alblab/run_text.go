@@ -1,0 +1,138 @@
+package main
+
+import (
+	"encoding/xml"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/alblab/alblab/scenarios"
+)
+
+// printRun prints the report.
+func (a *app) printRun(r *scenarios.Report, format string, took time.Duration) error {
+	switch format {
+	case "json":
+		b, err := r.JSON()
+		if err == nil {
+			_, err = a.out.Write(b)
+		}
+		return err
+	case "junit":
+		return a.printJUnit(r, took)
+	}
+	return a.printTable(r, took)
+}
+
+// words of the verdicts in colour.
+func (a *app) verdict(v scenarios.Result) string {
+	c := map[scenarios.Result]text.Color{
+		scenarios.Pass: text.FgGreen, scenarios.Fail: text.FgRed, scenarios.Error: text.FgRed, scenarios.Skip: text.FgYellow,
+	}
+	return a.paint(c[v], string(v))
+}
+
+// printTable prints a line for each scenario, then the stories of those that did not pass.
+func (a *app) printTable(r *scenarios.Report, took time.Duration) error {
+	t := a.newTable("scenario", "verdict", "found")
+	for i := range r.Scenarios {
+		v := &r.Scenarios[i]
+		t.AppendRow([]any{v.Name, a.verdict(v.Verdict), foundWords(v)})
+	}
+	fmt.Fprintln(a.out, t.Render())
+	for i := range r.Scenarios {
+		v := &r.Scenarios[i]
+		if v.Verdict != scenarios.Pass || len(v.Learned) > 0 {
+			fmt.Fprintf(a.out, "\n%s", v.Story())
+		}
+	}
+	summary := fmt.Sprintf("%d passed, %d failed, %d skipped", r.Passed, r.Failed, r.Skipped)
+	if r.Errors > 0 {
+		summary += fmt.Sprintf(", %d not run", r.Errors)
+	}
+	_, err := fmt.Fprintf(a.out, "\n%s, seed %d, %.1f s\n", summary, r.Seed, took.Seconds())
+	return err
+}
+
+// foundWords says what the analyzers found, in so many words as fit.
+func foundWords(v *scenarios.Verdict) string {
+	if v.Verdict == scenarios.Skip || v.Verdict == scenarios.Error {
+		return cut(v.Message, 34)
+	}
+	var order []string
+	count := map[string]int{}
+	for _, f := range v.Found {
+		if count[f.Signature] == 0 {
+			order = append(order, f.Signature)
+		}
+		count[f.Signature]++
+	}
+	for i, s := range order {
+		if count[s] > 1 {
+			order[i] = fmt.Sprintf("%s x%d", s, count[s])
+		}
+	}
+	return cut(strings.Join(order, ", "), 34)
+}
+
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return s[:n-3] + "..."
+}
+
+// JUnit's XML, as continuous integration reads it.
+type (
+	junitSuite struct {
+		XMLName  xml.Name    `xml:"testsuite"`
+		Name     string      `xml:"name,attr"`
+		Tests    int         `xml:"tests,attr"`
+		Failures int         `xml:"failures,attr"`
+		Errors   int         `xml:"errors,attr"`
+		Skipped  int         `xml:"skipped,attr"`
+		Time     string      `xml:"time,attr"`
+		Cases    []junitCase `xml:"testcase"`
+	}
+	junitCase struct {
+		Name    string     `xml:"name,attr"`
+		Class   string     `xml:"classname,attr"`
+		Failure *junitText `xml:"failure"`
+		Error   *junitText `xml:"error"`
+		Skipped *junitText `xml:"skipped"`
+	}
+	junitText struct {
+		Message string `xml:"message,attr"`
+		Text    string `xml:",chardata"`
+	}
+)
+
+func (a *app) printJUnit(r *scenarios.Report, took time.Duration) error {
+	s := junitSuite{
+		Name: "alblab", Tests: len(r.Scenarios), Failures: r.Failed, Errors: r.Errors, Skipped: r.Skipped,
+		Time: fmt.Sprintf("%.3f", took.Seconds()),
+	}
+	for i := range r.Scenarios {
+		v := &r.Scenarios[i]
+		c := junitCase{Name: v.Name, Class: "alblab.scenarios"}
+		switch v.Verdict {
+		case scenarios.Fail:
+			c.Failure = &junitText{fmt.Sprintf("%d differences", len(v.Reasons)), v.Story()}
+		case scenarios.Error:
+			c.Error = &junitText{v.Message, v.Story()}
+		case scenarios.Skip:
+			c.Skipped = &junitText{Message: v.Message}
+		}
+		s.Cases = append(s.Cases, c)
+	}
+	fmt.Fprint(a.out, xml.Header)
+	e := xml.NewEncoder(a.out)
+	e.Indent("", "  ")
+	if err := e.Encode(s); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(a.out)
+	return err
+}

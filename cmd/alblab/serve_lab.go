@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/alblab/alblab/lab"
+	"github.com/alblab/alblab/lab/embedded"
+	"github.com/alblab/alblab/lab/gateway"
+	"github.com/alblab/alblab/lab/pki"
+)
+
+// stopPatience is how long connections and evidence may take to end after the user has said stop.
+const stopPatience = 5 * time.Second
+
+// door is one loopback listener of one of the lab's listeners.
+type door struct {
+	name    string // of the lab's listener
+	gateway *gateway.Gateway
+}
+
+// serve runs the lab until the context ends.
+func (a *app) serve(ctx context.Context, spec lab.Spec, f *serveFlags) (err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	p := newPrinter(a, cancel)
+	l, err := embedded.Start(ctx, spec, &embedded.Options{
+		Dir: f.out, WallClock: true, Observe: p.connection, Flow: p.flow,
+	})
+	if err != nil {
+		return errors.Join(err, p.stop())
+	}
+	keys, removeKeys, err := writeKeys(l, f.out)
+	if err == nil {
+		p.know(l, spec)
+		err = a.openDoors(ctx, l, spec, f, keys, p)
+	}
+	if c := context.Cause(ctx); c != nil && !errors.Is(c, context.Canceled) {
+		err = errors.Join(err, c)
+	}
+	return errors.Join(err, a.finish(ctx, l, f.out, p), removeKeys())
+}
+
+// openDoors listens, tells the user, and carries connections until the context ends.
+func (a *app) openDoors(ctx context.Context, l *embedded.Lab, spec lab.Spec, f *serveFlags, keys *pki.Files, p *printer) error {
+	doors, err := listen(l, spec, f)
+	if err == nil {
+		err = a.banner(doors, spec, f, keys)
+	}
+	served := make(chan error, len(doors))
+	if err == nil {
+		p.start()
+		for _, d := range doors {
+			go func() { served <- d.gateway.Serve() }()
+		}
+		select {
+		case <-ctx.Done():
+		case err = <-served:
+		}
+	}
+	for _, d := range doors {
+		err = errors.Join(err, d.gateway.Close())
+	}
+	return err
+}
+
+// listen opens a door for each listener on each address that was asked for: ports count up from the one given.
+func listen(l *embedded.Lab, spec lab.Spec, f *serveFlags) ([]door, error) {
+	var doors []door
+	for _, at := range f.listen {
+		host, port, err := net.SplitHostPort(at)
+		if err != nil {
+			return doors, fmt.Errorf("--listen %s: %w", at, err)
+		}
+		n, err := strconv.ParseUint(port, 10, 16)
+		if err != nil {
+			return doors, hint(fmt.Errorf("--listen %s: the port is no number", at), "like 127.0.0.1:8443")
+		}
+		for _, name := range slices.Sorted(maps.Keys(spec.Listeners)) {
+			if n > 65535 {
+				return doors, fmt.Errorf("--listen %s: no port is left for listener %s", at, name)
+			}
+			addr := net.JoinHostPort(host, strconv.FormatUint(n, 10))
+			g, err := gateway.Listen(addr, name, l, &gateway.Options{AllowRemote: f.allowRemote})
+			if err != nil {
+				return doors, hint(err, "choose another with --listen; port 0 is any free one")
+			}
+			doors = append(doors, door{name, g})
+			if n != 0 {
+				n++
+			}
+		}
+	}
+	return doors, nil
+}
+
+// finish collects what the lab has, closes it and says where the evidence is. It is all done even if something fails.
+func (a *app) finish(ctx context.Context, l *embedded.Lab, out string, p *printer) error {
+	ctx, cancel := cleanContext(ctx)
+	defer cancel()
+	_, err := l.Collect(ctx) // writes out the open flow-log windows and the manifest
+	err = errors.Join(err, l.Close(), p.stop())
+	if out != "" {
+		fmt.Fprintf(a.out, "evidence is in %s: alblab analyze %s\n", out, out)
+	}
+	return errors.Join(err, a.out.Flush())
+}
+
+// writeKeys writes the server's authority and client certificates for the user's clients, readable by the user alone:
+// below the output folder, or into a temporary folder that remove takes away again.
+func writeKeys(l *embedded.Lab, out string) (files *pki.Files, remove func() error, err error) {
+	dir := filepath.Join(out, "pki")
+	remove = func() error { return nil }
+	if out == "" {
+		if dir, err = os.MkdirTemp("", "alblab-serve-"); err != nil {
+			return nil, remove, fmt.Errorf("making a folder for certificates: %w", err)
+		}
+		remove = func() error { return os.RemoveAll(dir) }
+	}
+	files, err = l.PKI().WriteFiles(dir, pki.KindGoodRSA, pki.KindGoodECDSA, pki.KindExpired, pki.KindUntrusted)
+	return files, remove, err
+}

@@ -1,0 +1,359 @@
+package scenarios
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/alblab/alblab/lab"
+)
+
+// plan is one lab and what happens on it.
+type plan struct {
+	spec  lab.Spec
+	seed  uint64
+	slots []*slot
+	// listeners maps a scenario's own listener names to the lab's.
+	listeners map[*Scenario]map[string]string
+	wants     []request
+}
+
+// request is one scenario's wish for a listener.
+type request struct {
+	scenario *Scenario
+	name     string
+}
+
+// slot is a piece of time that belongs to one or several scenarios: whole UTC minutes.
+type slot struct {
+	scenarios []*Scenario
+	minutes   int // canaries included
+	start     time.Time
+}
+
+func (s *slot) end() time.Time { return s.start.Add(time.Duration(s.minutes) * time.Minute) }
+
+func (s *slot) name() string {
+	names := make([]string, len(s.scenarios))
+	for i, sc := range s.scenarios {
+		names[i] = sc.Name
+	}
+	return strings.Join(names, "+")
+}
+
+// alone reports whether a scenario asserts metrics of the load balancer, which name no listener.
+func (s *Scenario) alone() bool { return len(s.Want.Metrics) > 0 }
+
+// minutes is how long the scenario's steps take.
+func (s *Scenario) minutes() int {
+	n := max(1, len(s.Want.Metrics))
+	for i := range s.Steps {
+		st := &s.Steps[i]
+		last := st.Minute + int((st.Outlast+time.Minute-1)/time.Minute)
+		n = max(n, last+1)
+	}
+	return n
+}
+
+// newPlans divides the scenarios among as few labs as can serve them: those whose needs conflict (the settings of a
+// web ACL, the wire profile) go to different ones.
+func newPlans(scenarios []*Scenario, seed uint64) ([]*plan, error) {
+	var plans []*plan
+next:
+	for _, s := range scenarios {
+		if err := s.check(); err != nil {
+			return nil, err
+		}
+		for _, p := range plans {
+			if p.add(s) {
+				continue next
+			}
+		}
+		p := &plan{seed: seed, listeners: map[*Scenario]map[string]string{}}
+		if !p.add(s) {
+			return nil, fmt.Errorf("scenario %s: no lab can serve it", s.Name)
+		}
+		plans = append(plans, p)
+	}
+	for _, p := range plans {
+		p.nameListeners()
+		p.fillSlots()
+	}
+	return plans, nil
+}
+
+// check reports a scenario that cannot be planned: a mistake in its text.
+func (s *Scenario) check() error {
+	minute := 0
+	for i := range s.Steps {
+		st := &s.Steps[i]
+		_, listed := s.Spec.Listeners[st.Listener]
+		switch {
+		case !listed && !strings.HasPrefix(st.Listener, ":"):
+			return fmt.Errorf("scenario %s: step %s: no listener %q", s.Name, st.Name, st.Listener)
+		case st.Minute < minute:
+			return fmt.Errorf("scenario %s: step %s goes back in time", s.Name, st.Name)
+		}
+		minute = st.Minute
+	}
+	if len(s.Spec.Listeners) == 0 {
+		return fmt.Errorf("scenario %s: no listener", s.Name)
+	}
+	return nil
+}
+
+// add takes a scenario into the lab's Spec, unless its needs conflict with what is there.
+func (p *plan) add(s *Scenario) bool {
+	waf, ok := mergeWAF(p.spec.WAF, s.Spec.WAF)
+	if !ok {
+		return false
+	}
+	emb, ok := mergeEmbedded(p.spec.Embedded, s.Spec.Embedded, p.seed)
+	if !ok {
+		return false
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Spec.Listeners)) {
+		want := s.Spec.Listeners[name]
+		for _, r := range p.wants {
+			have := r.scenario.Spec.Listeners[r.name]
+			if want.Port != 0 && want.Port == have.Port && !sameListener(want, have) {
+				return false
+			}
+		}
+	}
+	p.spec.WAF, p.spec.Embedded = waf, emb
+	for _, name := range slices.Sorted(maps.Keys(s.Spec.Listeners)) {
+		p.wants = append(p.wants, request{s, name})
+	}
+	return true
+}
+
+func mergeWAF(a, b *lab.WAF) (*lab.WAF, bool) {
+	switch {
+	case b == nil:
+		return a, true
+	case a == nil:
+		c := *b
+		return &c, true
+	case a.ForwardedIPHeader != b.ForwardedIPHeader || a.DefaultActionBlock != b.DefaultActionBlock:
+		return nil, false
+	}
+	c := *a
+	c.IPReputation = a.IPReputation || b.IPReputation
+	c.BlockForwardedIPs = mergePrefixes(a.BlockForwardedIPs, b.BlockForwardedIPs)
+	return &c, true
+}
+
+// settings are those of lab.Embedded that a whole lab has in common, the defaults filled in.
+type settings struct {
+	wireProfile, flowFormat, capture string
+	zones, idleTimeout               int
+}
+
+func settingsOf(e *lab.Embedded) settings {
+	if e == nil {
+		e = &lab.Embedded{}
+	}
+	return settings{
+		cmp.Or(e.WireProfile, "reset"), e.FlowFormat, cmp.Or(e.Capture, "full"),
+		cmp.Or(e.Zones, 2), cmp.Or(e.IdleTimeout, 60),
+	}
+}
+
+// mergeEmbedded joins what a lab has and what a scenario wants; a nil lab takes all.
+func mergeEmbedded(have, want *lab.Embedded, seed uint64) (*lab.Embedded, bool) {
+	c := &lab.Embedded{}
+	switch {
+	case have != nil && settingsOf(have) != settingsOf(want):
+		return nil, false
+	case have != nil:
+		*c = *have
+	case want != nil:
+		*c = *want
+		c.IPReputation = nil
+	}
+	c.Seed = seed
+	if want != nil {
+		c.IPReputation = mergePrefixes(c.IPReputation, want.IPReputation)
+	}
+	return c, true
+}
+
+func mergePrefixes(a, b []netip.Prefix) []netip.Prefix {
+	out := slices.Clone(a)
+	for _, p := range b {
+		if !slices.Contains(out, p) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// sameListener reports whether one listener can serve both wishes; a port of 0 is any.
+func sameListener(a, b lab.Listener) bool {
+	a.Port, b.Port = 0, 0
+	return a == b
+}
+
+// nameListeners gives each distinct listener of the plan one name and one port: the port that a scenario asks for, else
+// the next free one from 8443.
+func (p *plan) nameListeners() {
+	p.spec.Listeners = map[string]lab.Listener{}
+	taken := p.takenPorts()
+	// Listeners that ask for a port come first, so that the others can share them.
+	wants := slices.Clone(p.wants)
+	slices.SortStableFunc(wants, func(a, b request) int {
+		return rank(a.scenario.Spec.Listeners[a.name].Port) - rank(b.scenario.Spec.Listeners[b.name].Port)
+	})
+	var order []string
+	port := uint16(8443)
+	for _, r := range wants {
+		want := r.scenario.Spec.Listeners[r.name]
+		name := ""
+		for _, have := range order {
+			if l := p.spec.Listeners[have]; sameListener(l, want) && (want.Port == 0 || want.Port == l.Port) {
+				name = have
+				break
+			}
+		}
+		if name == "" {
+			name = p.freeName(want)
+			if want.Port == 0 {
+				for taken[port] {
+					port++
+				}
+				want.Port = port
+				taken[port] = true
+			}
+			p.spec.Listeners[name] = want
+			order = append(order, name)
+		}
+		if p.listeners[r.scenario] == nil {
+			p.listeners[r.scenario] = map[string]string{}
+		}
+		p.listeners[r.scenario][r.name] = name
+	}
+}
+
+func rank(port uint16) int {
+	if port != 0 {
+		return 0
+	}
+	return 1
+}
+
+// takenPorts are the ports that listeners ask for and those that steps want to find closed.
+func (p *plan) takenPorts() map[uint16]bool {
+	taken := map[uint16]bool{}
+	for _, r := range p.wants {
+		taken[r.scenario.Spec.Listeners[r.name].Port] = true
+		for i := range r.scenario.Steps {
+			if n, ok := barePort(r.scenario.Steps[i].Listener); ok {
+				taken[n] = true
+			}
+		}
+	}
+	return taken
+}
+
+// freeName makes a name that tells what the listener is: "tls13-1-2-2021-06-verify".
+func (p *plan) freeName(l lab.Listener) string {
+	parts := []string{strings.ToLower(strings.TrimPrefix(l.SSLPolicy, "ELBSecurityPolicy-"))}
+	if l.SSLPolicy == "" {
+		parts[0] = "default"
+	}
+	if l.MTLSMode != "" && l.MTLSMode != "off" {
+		parts = append(parts, l.MTLSMode)
+	}
+	if l.DefaultAction.Type == "forward" {
+		parts = append(parts, "forward")
+	}
+	if l.Certificate != "" {
+		parts = append(parts, strings.ReplaceAll(l.Certificate, ":", "-"))
+	}
+	base := strings.Join(parts, "-")
+	name := base
+	for n := 2; ; n++ {
+		if _, ok := p.spec.Listeners[name]; !ok {
+			return name
+		}
+		name = fmt.Sprintf("%s-%d", base, n)
+	}
+}
+
+// barePort reads ":8080".
+func barePort(listener string) (uint16, bool) {
+	rest, ok := strings.CutPrefix(listener, ":")
+	if !ok {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(rest, 10, 16)
+	return uint16(n), err == nil
+}
+
+// fillSlots gives each scenario that asserts metrics a slot of its own; others share a slot while their listeners and
+// the ports that they probe differ.
+func (p *plan) fillSlots() {
+	seen := map[*Scenario]bool{}
+	var shared []*slot
+	var order []*Scenario
+	for _, r := range p.wants {
+		if !seen[r.scenario] {
+			seen[r.scenario] = true
+			order = append(order, r.scenario)
+		}
+	}
+	for _, s := range order {
+		if s.alone() {
+			p.slots = append(p.slots, &slot{scenarios: []*Scenario{s}, minutes: s.minutes() + 1})
+			continue
+		}
+		i := slices.IndexFunc(shared, func(sl *slot) bool {
+			return !slices.ContainsFunc(sl.scenarios, func(o *Scenario) bool { return p.overlap(o, s) })
+		})
+		if i < 0 {
+			sl := &slot{}
+			shared, p.slots = append(shared, sl), append(p.slots, sl)
+			i = len(shared) - 1
+		}
+		shared[i].scenarios = append(shared[i].scenarios, s)
+		shared[i].minutes = max(shared[i].minutes, s.minutes())
+	}
+}
+
+// overlap reports whether two scenarios use a port in common.
+func (p *plan) overlap(a, b *Scenario) bool {
+	ports := p.ports(a)
+	return slices.ContainsFunc(p.ports(b), func(n uint16) bool { return slices.Contains(ports, n) })
+}
+
+// ports are the load balancer's ports that a scenario touches.
+func (p *plan) ports(s *Scenario) []uint16 {
+	var out []uint16
+	for _, name := range p.listeners[s] {
+		out = append(out, p.spec.Listeners[name].Port)
+	}
+	for i := range s.Steps {
+		if n, ok := barePort(s.Steps[i].Listener); ok {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// schedule sets the slots' times, from the first whole minute at or after now.
+func (p *plan) schedule(now time.Time) {
+	start := now.UTC().Truncate(time.Minute)
+	if start.Before(now) {
+		start = start.Add(time.Minute)
+	}
+	for _, sl := range p.slots {
+		sl.start = start
+		start = sl.end()
+	}
+}

@@ -1,0 +1,140 @@
+package scenarios
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/alblab/alblab/lab/evidence"
+)
+
+// attemptsFile is the clients' own view in a bundle.
+const attemptsFile = "attempts.jsonl"
+
+// withAttempts returns the bundle with attempts.jsonl: a line for each attempt, with the scenario and step it belongs to.
+func withAttempts(b *evidence.Bundle, attempts []*attempt) (*evidence.Bundle, error) {
+	s, err := evidence.NewStore("", nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := copyFiles(s, b); err != nil {
+		return nil, err
+	}
+	out, err := s.Append(attemptsFile, evidence.KindAttempts, "")
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range attempts {
+		line, err := a.json()
+		if err != nil {
+			return nil, fmt.Errorf("writing %s: %w", attemptsFile, err)
+		}
+		if _, err := out.Write(append(line, '\n')); err != nil {
+			return nil, err
+		}
+	}
+	return s.Seal(b.Manifest)
+}
+
+// json puts the scenario's and the step's name in front of what the client saw.
+func (a *attempt) json() ([]byte, error) {
+	who, err := json.Marshal(struct {
+		Scenario string `json:"scenario"`
+		Step     string `json:"step"`
+	}{a.scenario.Name, a.step.Name})
+	if err != nil {
+		return nil, err
+	}
+	saw, err := json.Marshal(&a.Attempt)
+	if err != nil {
+		return nil, err
+	}
+	if len(saw) <= len("{}") {
+		return who, nil
+	}
+	return append(append(who[:len(who)-1], ','), saw[1:]...), nil
+}
+
+// copyFiles appends every file of a bundle to a store, as it is.
+func copyFiles(s *evidence.Store, b *evidence.Bundle) error {
+	for _, f := range b.Manifest.Files {
+		if err := copyFile(s, b, f); err != nil {
+			return fmt.Errorf("copying %s: %w", f.Name, err)
+		}
+	}
+	return nil
+}
+
+func copyFile(s *evidence.Store, b *evidence.Bundle, f evidence.File) error {
+	in, err := b.OpenFile(f.Name)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := s.Append(f.Name, f.Kind, f.Format)
+	if err != nil {
+		return err
+	}
+	// Bytes, not records: the manifest says how many records there are.
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := in.Read(buf)
+		if n > 0 {
+			if _, err := out.WriteHeader(buf[:n]); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// reportFile is the verdicts beside the evidence.
+const reportFile = "report.json"
+
+// Save writes the report and the bundles into a folder. The first bundle's files lie in it, those of further labs in
+// folders below it. What can be written is written also if something else cannot.
+func (r *Report) Save(dir string) error {
+	var errs []error
+	for i, b := range r.Bundles {
+		into := dir
+		if i > 0 {
+			into = filepath.Join(dir, fmt.Sprintf("lab-%d", i+1))
+		}
+		errs = append(errs, saveBundle(into, b))
+	}
+	text, err := r.JSON()
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, reportFile), text, 0o644)
+	}
+	return errors.Join(append(errs, err)...)
+}
+
+func saveBundle(dir string, b *evidence.Bundle) error {
+	s, err := evidence.NewStore(dir, nil)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if err := copyFiles(s, b); err != nil {
+		return err
+	}
+	_, err = s.Seal(b.Manifest)
+	return err
+}
+
+// JSON is the report as text, indented, with a line end.
+func (r *Report) JSON() ([]byte, error) {
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("writing the report: %w", err)
+	}
+	return append(text, '\n'), nil
+}

@@ -1,0 +1,55 @@
+package scenarios_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/alblab/alblab/lab"
+	"github.com/alblab/alblab/lab/embedded"
+	"github.com/alblab/alblab/scenarios"
+)
+
+// start starts the lab that ALBLAB_LAB names: the embedded one unless told otherwise.
+func start(t *testing.T) func(context.Context, lab.Spec) (lab.Lab, error) {
+	switch name := os.Getenv("ALBLAB_LAB"); name {
+	case "", "embedded":
+		return func(ctx context.Context, spec lab.Spec) (lab.Lab, error) { return embedded.Start(ctx, spec, nil) }
+	default:
+		t.Fatalf("ALBLAB_LAB=%s: there is no such lab; use embedded", name)
+		return nil
+	}
+}
+
+// TestScenarios runs all scenarios on one lab and judges each in a subtest.
+func TestScenarios(t *testing.T) {
+	all := scenarios.All()
+	require.NotEmpty(t, all)
+	r, err := scenarios.Run(t.Context(), scenarios.Options{Start: start(t), Scenarios: all, Seed: 1})
+	require.NoError(t, err)
+	require.Len(t, r.Scenarios, len(all))
+	for i := range r.Scenarios {
+		v := &r.Scenarios[i]
+		t.Run(v.Name, func(t *testing.T) {
+			switch v.Verdict {
+			case scenarios.Pass:
+			case scenarios.Skip:
+				t.Skip(v.Message)
+			default:
+				t.Error(v.Story())
+			}
+		})
+	}
+	if !r.OK() {
+		dir := filepath.Join(t.ArtifactDir(), "bundle")
+		require.NoError(t, os.MkdirAll(dir, 0o755))
+		require.NoError(t, r.Save(dir))
+		t.Logf("the bundle is in %s", dir)
+	}
+	for _, v := range r.Scenarios {
+		require.NotEqual(t, scenarios.Skip, v.Verdict, "the embedded lab lacks nothing: %s: %s", v.Name, v.Message)
+	}
+}
