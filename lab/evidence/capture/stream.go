@@ -21,10 +21,9 @@ type stream struct {
 
 // piece is a segment that came before its turn.
 type piece struct {
-	seq   uint32
-	n     int // length on the wire; data is shorter if it was cut
-	frame int
-	data  []byte
+	seq  uint32
+	n    int // length on the wire; data is shorter if it was cut
+	data []byte
 }
 
 // acked reports whether seq is the number before the first byte, as that of the SYN is.
@@ -55,15 +54,15 @@ func (s *stream) segment(c *conn, from int, p *Packet) {
 	}
 	ahead := int32(seq - s.next)
 	if ahead > 0 {
-		s.hold(&c.sides[from], piece{seq: seq, n: p.PayloadLen, frame: p.Number, data: p.Payload}, ahead)
+		s.hold(&c.sides[from], piece{seq: seq, n: p.PayloadLen, data: p.Payload}, ahead)
 		return
 	}
-	s.take(c, from, piece{seq: seq, n: p.PayloadLen, frame: p.Number, data: p.Payload})
+	s.take(c, from, piece{seq: seq, n: p.PayloadLen, data: p.Payload}, p.Number)
 	for len(s.pending) > 0 && !s.broken && int32(s.pending[0].seq-s.next) <= 0 {
 		q := s.pending[0]
 		s.pending = s.pending[:copy(s.pending, s.pending[1:])]
 		s.pendingBytes -= int64(len(q.data))
-		s.take(c, from, q)
+		s.take(c, from, q, p.Number)
 	}
 }
 
@@ -90,8 +89,9 @@ func (s *stream) lose(d *side) {
 	d.tls.off = true
 }
 
-// take hands on the part of a piece that is new; it begins at next or before.
-func (s *stream) take(c *conn, from int, q piece) {
+// take hands on the part of a piece that is new; it begins at next or before. The frame is the one that made it the
+// piece's turn.
+func (s *stream) take(c *conn, from int, q piece, frame int) {
 	d := &c.sides[from]
 	old := int(s.next - q.seq) // bytes that came already
 	if old >= q.n {
@@ -102,7 +102,7 @@ func (s *stream) take(c *conn, from int, q piece) {
 	d.Segments++
 	s.next = q.seq + uint32(q.n)
 	if old < len(q.data) {
-		c.deliver(from, q.data[old:], q.frame)
+		c.deliver(from, q.data[old:], frame)
 	}
 	if len(q.data) < q.n {
 		s.lose(d)
