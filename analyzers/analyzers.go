@@ -69,8 +69,9 @@ type Finding struct {
 	Explanation *policy.Explanation
 }
 
-// Failed says whether the finding is of a failure: a connection that did not become a session.
-func (f *Finding) Failed() bool { return f.Stage != StageCompleted }
+// Failed says whether the finding is of a failure: somebody wanted a session and got none. A client that never sent a byte,
+// such as a scanner or a health check, has not failed.
+func (f *Finding) Failed() bool { return f.Stage != StageCompleted && f.Stage != StageNoData }
 
 // Cure says in words what would cure a refused hello: the policy with the least change, or what the client lacks. It is ""
 // where the policy or the hello is unknown, or nothing is to be cured.
@@ -80,8 +81,8 @@ func (f *Finding) Cure() string {
 		return ""
 	}
 	var ways []string
-	if e.Client != "" {
-		ways = append(ways, e.Client)
+	if gain, ok := strings.CutPrefix(e.Client, "it "); ok {
+		ways = append(ways, "the client "+gain)
 	}
 	for _, c := range e.Certificates {
 		ways = append(ways, "add a certificate: "+c)
@@ -90,7 +91,7 @@ func (f *Finding) Cure() string {
 	if len(e.Cures) > 0 {
 		w := "change the listener to " + e.Cures[0].Policy
 		if price := e.Cures[0].Price; len(price) > 0 {
-			w += " (which " + strings.Join(price, "; ") + ")"
+			w += " (its price: " + strings.Join(price, "; ") + ")"
 		}
 		ways = append(ways, w)
 	}

@@ -151,7 +151,7 @@ func (r *run) add(f *Finding) {
 		return
 	}
 	r.kept[k]++
-	if f.Offer == nil && f.Failed() {
+	if f.Offer == nil && f.Stage != StageCompleted {
 		f.Offer = OfferOf(f.Conn)
 	}
 	r.report.Findings = append(r.report.Findings, f)

@@ -77,7 +77,7 @@ func printable(s string) string {
 func (t *text) clients(r *Report) {
 	by := map[string][]*Finding{}
 	for _, f := range r.Findings {
-		if f.Failed() || f.Signature == wafBlocked || len(f.Notes) > 0 {
+		if f.Stage != StageCompleted || f.Signature == wafBlocked || len(f.Notes) > 0 {
 			a := addrText(f.Conn.Client.Addr())
 			by[a] = append(by[a], f)
 		}

@@ -35,9 +35,16 @@ func completedWords(c *correlate.Conn, r reading) string {
 	}
 	switch {
 	case version == "" && (c.ConnLog != nil || c.Requests > 0):
-		return "no TLS: the listener is plain HTTP, " + plural(c.Requests, "%d request", "%d requests")
+		return "no TLS: the listener is plain HTTP, " + requests(c.Requests)
 	case version != "":
-		return fmt.Sprintf("%s with %s, %s", version, cipher, plural(c.Requests, "%d request", "%d requests"))
+		return fmt.Sprintf("%s with %s, %s", version, cipher, requests(c.Requests))
 	}
 	return "a session was made (" + r.words + ")"
+}
+
+func requests(n int) string {
+	if n == 0 {
+		return "no request in the access log"
+	}
+	return plural(n, "%d request", "%d requests")
 }

@@ -20,7 +20,7 @@ func notTLS() *analyzers.Analyzer {
 					return f, false
 				}
 				first := viewOf(c).first
-				message := fmt.Sprintf("the client's first bytes are not TLS: %q; it speaks to port %d as if it were plain", first, c.Server.Port())
+				message := fmt.Sprintf("the client's first bytes are not TLS: %s; it takes port %d for something else", quote(first), c.Server.Port())
 				if isHTTP(first) {
 					message = fmt.Sprintf("the client sent plain HTTP to the TLS port %d (%q): its URL must begin with https://", c.Server.Port(), firstLine(first))
 				}
@@ -28,4 +28,15 @@ func notTLS() *analyzers.Analyzer {
 			})
 		},
 	}
+}
+
+// quote shows text as text and all else in hex.
+func quote(b []byte) string {
+	b = b[:min(len(b), 40)]
+	for _, c := range b {
+		if (c < ' ' || c > '~') && c != '\r' && c != '\n' && c != '\t' {
+			return fmt.Sprintf("%x", b)
+		}
+	}
+	return fmt.Sprintf("%q", b)
 }

@@ -49,7 +49,7 @@ func (v *view) readUnanswered() reading {
 	case v.ended == capture.SideServer && v.incomplete:
 		return reading{analyzers.StageFirstFlight, analyzers.Likely, []string{RefusedFirstFlight}, v.words() + ", and the hello was not complete"}
 	case v.ended == capture.SideServer:
-		return reading{analyzers.StageFirstFlight, analyzers.Certain, []string{RefusedFirstFlight}, v.words()}
+		return reading{analyzers.StageFirstFlight, analyzers.Certain, firstFlight(policyRefusals), v.words()}
 	case v.ended == capture.SideClient:
 		return reading{analyzers.StageClosedByOther, analyzers.Certain, []string{ClosedByClient}, v.words()}
 	}
@@ -113,6 +113,8 @@ func (v *view) words() string {
 		w = "the packets show a TCP connection without data"
 	case len(v.first) > 0:
 		w = fmt.Sprintf("the packets show %d bytes of the client that are not TLS", v.clientBytes)
+	case v.incomplete:
+		w = "the packets show the beginning of a hello"
 	case !v.serverHello:
 		w = "the packets show a hello"
 	default:

@@ -19,9 +19,16 @@ type reading struct {
 // fit says whether a signature is the likeliest that fits.
 func (r *reading) fit(signature string) bool { return len(r.fits) > 0 && r.fits[0] == signature }
 
-// helloRefusals are the reasons to refuse a first flight. Without a capture they cannot be told apart.
-var helloRefusals = []string{
-	NoCommonVersion, NoCommonSuite, NoCommonGroup, NoCommonSignatureScheme, InappropriateFallback, MalformedHello, NotTLS,
+// Reasons to refuse a first flight. Without a capture none of them can be told apart; with one, but without the policy, those
+// of a hello that is well-formed cannot.
+var (
+	policyRefusals = []string{NoCommonVersion, NoCommonSuite, NoCommonGroup, NoCommonSignatureScheme, InappropriateFallback}
+	helloRefusals  = append(slices.Clone(policyRefusals), MalformedHello, NotTLS)
+)
+
+// firstFlight returns the signatures of a refused first flight, with others that fit besides.
+func firstFlight(refusals []string, more ...string) []string {
+	return slices.Concat([]string{RefusedFirstFlight}, refusals, more)
 }
 
 // read believes a capture first, then the connection log with what the flow log adds, then the flow log alone.
@@ -81,7 +88,7 @@ func readLine(c *correlate.Conn, l analyzers.Listener) reading {
 	if c.ConnLog.TLSProtocol != "" {
 		return reading{analyzers.StageRefusedLater, analyzers.Certain, later(l, true), words + ", and a version was agreed (" + c.ConnLog.TLSProtocol + ")"}
 	}
-	fits := append([]string{RefusedFirstFlight}, helloRefusals...)
+	fits := firstFlight(helloRefusals)
 	if l.MTLS == "" || l.MTLS == "verify" {
 		fits = append(fits, ClientCertificateMissing)
 	}
@@ -95,7 +102,7 @@ func readFailedFlow(s *shape, l analyzers.Listener) reading {
 	case s.silent() && s.inMax < 32:
 		return reading{stage: analyzers.StageNoData, sure: analyzers.Likely, fits: []string{ConnectedNoData, ClosedByClient}}
 	case s.unanswered():
-		r := reading{stage: analyzers.StageFirstFlight, sure: analyzers.Certain, fits: append([]string{RefusedFirstFlight}, helloRefusals...)}
+		r := reading{stage: analyzers.StageFirstFlight, sure: analyzers.Certain, fits: firstFlight(helloRefusals)}
 		if (s.clientFIN() || s.clientReset()) && !s.serverReset() && s.outMin == 0 {
 			r.sure, r.fits = analyzers.Likely, append(r.fits, ClosedByClient)
 		}
@@ -190,7 +197,7 @@ func readFlags(s *shape, l analyzers.Listener) reading {
 
 // readUnanswered reads the flow of a client that sent data and got none: a refusal, unless the client gave up first.
 func readUnanswered(s *shape) reading {
-	refused := append([]string{RefusedFirstFlight}, helloRefusals...)
+	refused := firstFlight(helloRefusals)
 	switch {
 	case s.serverReset() && !s.clientFIN() || s.serverFIN() && !s.clientFIN() && !s.serverReset(), s.serverFIN() && s.outMin > 0:
 		sure := analyzers.Likely
@@ -225,9 +232,9 @@ func readSizes(s *shape, c *correlate.Conn) reading {
 	case s.silent() && s.unanswered():
 		return reading{stage: analyzers.StageNoData, sure: analyzers.Possible, fits: []string{ConnectedNoData, HalfOpenScan}}
 	case s.refusal():
-		return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Possible, fits: append(append([]string{RefusedFirstFlight}, helloRefusals...), ClosedByClient)}
+		return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Possible, fits: firstFlight(helloRefusals, ClosedByClient)}
 	case s.unanswered():
-		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Possible, fits: append([]string{ClosedByClient, RefusedFirstFlight}, helloRefusals...)}
+		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Possible, fits: slices.Concat([]string{ClosedByClient}, firstFlight(helloRefusals))}
 	case s.outMin >= flightLeast && s.inMin >= sessionLeast && s.in.Packets >= 5:
 		return reading{stage: analyzers.StageCompleted, sure: analyzers.Possible, fits: []string{Completed, RefusedLater, ClientCertificateMissing, ClientCertificateRefused, ClosedByClient}}
 	}

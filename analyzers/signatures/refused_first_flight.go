@@ -46,6 +46,9 @@ func refusedWords(p *analyzers.Pass, c *correlate.Conn, r reading, f *analyzers.
 		message += plural(int(s.segments), " in %d segment", " in %d segments")
 	}
 	message += " (" + r.words + ")"
+	if f.Offer == nil && c.Capture != nil {
+		return message
+	}
 	if f.Offer == nil {
 		return message + "; only a packet capture shows what it offered"
 	}
