@@ -180,8 +180,9 @@ func (i *iface) at(ticks uint64) time.Time {
 		hi, lo := bits.Mul64(ticks%unit, 1e9)
 		ns, _ = bits.Div64(hi, lo, unit)
 	}
-	const most = 1 << 40 // keeps time.Time's own arithmetic safe
-	return time.Unix(int64(min(sec, most))+max(-most, min(i.offset, most)), int64(ns)).UTC()
+	const last = 253402300799 // 9999-12-31T23:59:59Z: all later ones, and those before 1970, are nonsense
+	at := int64(min(sec, last)) + max(-last, min(i.offset, last))
+	return time.Unix(max(0, min(at, last)), int64(ns)).UTC()
 }
 
 // resyncBlock searches the next whole block of a known type behind damage, and goes on there.

@@ -209,7 +209,7 @@ func (t *tracker) begin(p *Packet, k key, src [18]byte) *conn {
 	} else {
 		c = new(conn)
 	}
-	c.c = &Conversation{VNI: p.VNI, Start: p.Time, FirstFrame: p.Number}
+	c.c = &Conversation{VNI: p.VNI, Start: p.Time, End: p.Time, FirstFrame: p.Number}
 	c.key, c.first, c.listed, c.mem = k, src, true, baseMem
 	c.roles(p)
 	t.conns[k] = c
