@@ -6,9 +6,11 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"syscall"
 	"time"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
 	"gvisor.dev/gvisor/pkg/waiter"
 )
 
@@ -61,6 +63,10 @@ func (c *Conn) Read(b []byte) (int, error) {
 			return res.Count, nil
 		case *tcpip.ErrWouldBlock:
 		case *tcpip.ErrClosedForReceive:
+			// The stack tells of a RST once; a Write at the same time may have been told.
+			if tcp.EndpointState(c.ep.State()) == tcp.StateError && !isClosed(c.closed) {
+				return 0, c.opError("read", syscall.ECONNRESET)
+			}
 			return 0, io.EOF
 		default:
 			return 0, c.opError("read", c.cause(err))

@@ -58,13 +58,12 @@ func (f *fabric) port(r role, index int, mtu uint32) *port {
 func (f *fabric) route(a netip.Addr, p *port) { f.routes[a] = p }
 
 // send takes a packet from a stack's interface.
-func (f *fabric) send(from *port, proto tcpip.NetworkProtocolNumber, data buffer.Buffer) {
+func (f *fabric) send(from *port, proto tcpip.NetworkProtocolNumber, h head, data buffer.Buffer) {
 	if !f.running.Load() {
 		data.Release()
 		return
 	}
 	f.moved.Add(1)
-	h := headOf(&data)
 	to := f.routes[h.dst]
 	if to == nil || (from.role == nodes) == (to.role == nodes) {
 		data.Release()
@@ -159,7 +158,7 @@ func (f *fabric) observe(index int, inbound, rejected bool, data *buffer.Buffer)
 	f.tap(&f.packet)
 }
 
-// head is what the fabric reads of a packet. Our stacks write no IPv4 options and no IPv6 extension headers before TCP.
+// head is what the fabric reads of a packet.
 type head struct {
 	src, dst         netip.Addr
 	proto            tcpip.TransportProtocolNumber
@@ -179,44 +178,29 @@ func (h head) bareAck() bool {
 // opens reports whether the packet asks for a new connection: a SYN that acknowledges nothing.
 func (h head) opens() bool { return h.flags&(header.TCPFlagSyn|header.TCPFlagAck) == header.TCPFlagSyn }
 
-func headOf(data *buffer.Buffer) (h head) {
-	v, ok := data.PullUp(0, int(min(data.Size(), header.IPv6MinimumSize+header.TCPMinimumSize)))
-	if !ok {
-		return h
-	}
-	return parseHead(v.AsSlice(), int(data.Size()))
-}
-
-// parseHead reads the front of an IP packet of a size; what is missing stays zero.
-func parseHead(b []byte, size int) (h head) {
-	var rest []byte
-	switch header.IPVersion(b) {
-	case header.IPv4Version:
-		if len(b) < header.IPv4MinimumSize {
-			return h
-		}
+// headOf reads the headers of a packet that a stack has written; what is missing stays zero.
+func headOf(pkt *stack.PacketBuffer) (h head) {
+	b := pkt.NetworkHeader().Slice()
+	switch {
+	case pkt.NetworkProtocolNumber == header.IPv4ProtocolNumber && len(b) >= header.IPv4MinimumSize:
 		h.src, h.dst = netip.AddrFrom4([4]byte(b[12:16])), netip.AddrFrom4([4]byte(b[16:20]))
-		h.proto = tcpip.TransportProtocolNumber(b[9])
-		if hl := int(b[0]&15) * 4; hl <= len(b) && binary.BigEndian.Uint16(b[6:])&0x1fff == 0 {
-			rest, size = b[hl:], size-hl
-		}
-	case header.IPv6Version:
-		if len(b) < header.IPv6MinimumSize {
-			return h
-		}
+	case pkt.NetworkProtocolNumber == header.IPv6ProtocolNumber && len(b) >= header.IPv6MinimumSize:
 		h.src, h.dst = netip.AddrFrom16([16]byte(b[8:24])), netip.AddrFrom16([16]byte(b[24:40]))
-		h.proto = tcpip.TransportProtocolNumber(b[6])
-		rest, size = b[header.IPv6MinimumSize:], size-header.IPv6MinimumSize
 	}
-	if h.proto == header.TCPProtocolNumber && len(rest) >= 14 {
-		h.srcPort, h.dstPort = binary.BigEndian.Uint16(rest), binary.BigEndian.Uint16(rest[2:])
-		h.ack, h.flags = binary.BigEndian.Uint32(rest[8:]), header.TCPFlags(rest[13])
-		h.payload, h.long = size > int(rest[12]>>4)*4, rest[12]>>4 > 8
-		if len(rest) >= 16 {
-			h.window = binary.BigEndian.Uint16(rest[14:])
-		}
+	h.proto = pkt.TransportProtocolNumber
+	if h.proto == header.TCPProtocolNumber {
+		h.readTCP(pkt.TransportHeader().Slice(), pkt.Data().Size() > 0)
 	}
 	return h
+}
+
+func (h *head) readTCP(b []byte, payload bool) {
+	if len(b) < header.TCPMinimumSize {
+		return
+	}
+	h.srcPort, h.dstPort = binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
+	h.ack, h.flags = binary.BigEndian.Uint32(b[8:]), header.TCPFlags(b[13])
+	h.window, h.long, h.payload = binary.BigEndian.Uint16(b[14:]), b[12]>>4 > 8, payload
 }
 
 // port is a stack's interface: a stack.LinkEndpoint.
@@ -246,7 +230,7 @@ func (p *port) deliver(proto tcpip.NetworkProtocolNumber, data buffer.Buffer) {
 // WritePackets implements stack.LinkWriter.
 func (p *port) WritePackets(l stack.PacketBufferList) (int, tcpip.Error) {
 	for _, pkt := range l.AsSlice() {
-		p.fabric.send(p, pkt.NetworkProtocolNumber, pkt.ToBuffer())
+		p.fabric.send(p, pkt.NetworkProtocolNumber, headOf(pkt), pkt.ToBuffer())
 	}
 	return l.Len(), nil
 }

@@ -196,7 +196,6 @@ func FuzzObserve(f *testing.F) {
 		f.Add(append(append(hop[:40:40], protoTCP, 0, 0, 0, 0, 0, 0, 0), hop[40:]...), false)
 	}
 	f.Fuzz(func(t *testing.T, b []byte, inbound bool) {
-		parseHead(b, len(b))
 		var records, packets int64
 		m := NewFlowMeter(FlowConfig{Interfaces: testConfig().Nodes, MaxFlows: 1, Emit: func(r *flowlog.Record) {
 			records++

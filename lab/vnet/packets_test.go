@@ -24,10 +24,23 @@ func tapped(c *Config) *[]taken {
 	c.Tap = func(p *Packet) {
 		q := taken{Packet: *p}
 		q.Data = append([]byte(nil), p.Data...)
-		q.head = parseHead(q.Data, len(q.Data))
+		q.head = readHead(q.Data)
 		ps = append(ps, q)
 	}
 	return &ps
+}
+
+// readHead reads the headers of a TCP packet.
+func readHead(b []byte) (h head) {
+	if b[0]>>4 == 4 {
+		h.src, h.dst = netip.AddrFrom4([4]byte(b[12:16])), netip.AddrFrom4([4]byte(b[16:20]))
+		b = b[20:]
+	} else {
+		h.src, h.dst = netip.AddrFrom16([16]byte(b[8:24])), netip.AddrFrom16([16]byte(b[24:40]))
+		b = b[40:]
+	}
+	h.readTCP(b, len(b) > int(b[12]>>4)*4)
+	return h
 }
 
 // sum is the Internet checksum (RFC 1071).

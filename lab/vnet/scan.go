@@ -42,7 +42,8 @@ func (n *Network) SYN(ctx context.Context, from netip.Addr, to netip.AddrPort) (
 	}
 	answer, done := n.scans.begin(local, to)
 	defer done()
-	n.sw.send(n.sw.port(outside, 0, n.mtu), protocolOf(from), n.synPacket(local, to))
+	h := head{src: from, dst: to.Addr(), proto: header.TCPProtocolNumber, srcPort: local.Port(), dstPort: to.Port(), flags: header.TCPFlagSyn}
+	n.sw.send(n.sw.port(outside, 0, n.mtu), protocolOf(from), h, n.synPacket(local, to))
 	select {
 	case a := <-answer:
 		if a == answerNone {
