@@ -26,7 +26,7 @@ func ByName(name string) (*Profile, error) {
 	return nil, fmt.Errorf("unknown client profile %q; nearest: %s", name, strings.Join(Nearest(name, names, 3), ", "))
 }
 
-// Nearest returns the n names that are most like one that was typed, the best first.
+// Nearest returns the n names that are most like what was typed, the best first: those that begin like it, or hold it.
 func Nearest(typed string, names []string, n int) []string {
 	typed = strings.ToLower(typed)
 	if len(typed) > 100 {
@@ -34,19 +34,21 @@ func Nearest(typed string, names []string, n int) []string {
 	}
 	distance := map[string]int{}
 	for _, name := range names {
-		d := editDistance(typed, strings.ToLower(name))
-		if typed != "" && strings.Contains(strings.ToLower(name), typed) {
-			d = min(d, 1)
+		lower := strings.ToLower(name)
+		begin, whole := editDistance(typed, lower)
+		if typed != "" && strings.Contains(lower, typed) {
+			begin = min(begin, 1)
 		}
-		distance[name] = d
+		distance[name] = 1000*begin + whole
 	}
 	sorted := slices.Clone(names)
 	slices.SortStableFunc(sorted, func(a, b string) int { return distance[a] - distance[b] })
 	return sorted[:min(n, len(sorted))]
 }
 
-// editDistance is Levenshtein's: insertions, deletions and substitutions.
-func editDistance(a, b string) int {
+// editDistance is Levenshtein's (insertions, deletions, substitutions): from a to the beginning of b that is nearest, and
+// to the whole of b.
+func editDistance(a, b string) (begin, whole int) {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
@@ -63,5 +65,5 @@ func editDistance(a, b string) int {
 			row[j+1] = min(substituted, row[j+1]+1, row[j]+1)
 		}
 	}
-	return row[len(b)]
+	return slices.Min(row), row[len(b)]
 }

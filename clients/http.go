@@ -90,7 +90,7 @@ func (s *session) left(err error) {
 	if s.err != nil || len(s.attempt.Responses) > 0 || timedOut(err) {
 		return
 	}
-	if isReset(err) || remoteAlert(err) != nil {
+	if isReset(err) || isReset(s.conn.ended()) || remoteAlert(err) != nil { // the write may have met the RST first
 		s.fail(err)
 	}
 }

@@ -1,0 +1,106 @@
+package catalog
+
+import (
+	"crypto/ecdh"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"github.com/alblab/alblab/clients"
+	"github.com/alblab/alblab/lab/wire"
+)
+
+// Profile makes a profile that sends the client's hello to a host and completes nothing.
+func (c *Client) Profile(host string) (*clients.Profile, error) {
+	b, err := c.Hello(host)
+	if err != nil {
+		return nil, err
+	}
+	return &clients.Profile{Name: c.Name, Doc: "the hello of " + c.Name, Kind: clients.KindRaw, Raw: b}, nil
+}
+
+// Hello makes the client's hello to a host, as whole records. It is the same each time: the random is made from the
+// client's name, key shares are those of fixed private keys. A pre_shared_key, which a list without tickets cannot give,
+// is left out.
+func (c *Client) Hello(host string) ([]byte, error) {
+	random := sha256.Sum256([]byte(c.Name))
+	if c.SSLv2Format {
+		return c.sslv2(random[:16]), nil
+	}
+	h := &wire.ClientHello{
+		LegacyVersion: c.LegacyVersion, Random: random[:], Suites: make([]wire.Suite, len(c.Suites)),
+		ServerName: host, Groups: c.Groups, PointFormats: []byte{0}, Schemes: c.Schemes, CertSchemes: c.Schemes,
+		ALPN: c.ALPN, SupportedVersions: c.SupportedVersions, PSKModes: []byte{1},
+	}
+	for i, s := range c.Suites {
+		h.Suites[i] = wire.Suite(s)
+	}
+	if c.Max >= wire.TLS13 {
+		id := sha256.Sum256(random[:])
+		h.SessionID = id[:] // RFC 8446, appendix D.4
+	}
+	for _, g := range c.KeyShares {
+		data, err := share(g)
+		if err != nil {
+			return nil, fmt.Errorf("client %s: %w", c.Name, err)
+		}
+		h.KeyShares = append(h.KeyShares, wire.KeyShare{Group: g, Data: data})
+	}
+	h.Extensions = slices.DeleteFunc(slices.Clone(c.Extensions), func(e uint16) bool {
+		return e == wire.ExtPreSharedKey || e == wire.ExtPadding || e == wire.ExtServerName && host == ""
+	})
+	if h.Extensions == nil {
+		h.Extensions = []uint16{} // nil would mean the usual ones
+	}
+	o := &wire.EncodeOptions{Raw: c.bodies()}
+	if slices.Contains(c.Extensions, wire.ExtPadding) {
+		o.PadTo = 512 // RFC 7685: for hellos of 256 to 511 bytes
+	}
+	msg, err := wire.AppendClientHello(nil, h, o)
+	if err != nil {
+		return nil, fmt.Errorf("client %s: %w", c.Name, err)
+	}
+	return wire.AppendRecords(nil, msg, c.RecordVersion, 0), nil
+}
+
+// sslv2 frames the hello as SSLv2 did: RFC 5246, appendix E.2. wire.AppendSSLv2 knows no suites of SSLv2 itself.
+func (c *Client) sslv2(challenge []byte) []byte {
+	n := 9 + 3*len(c.Suites) + len(challenge)
+	b := []byte{0x80 | byte(n>>8), byte(n), 1, byte(c.LegacyVersion >> 8), byte(c.LegacyVersion)}
+	b = binary.BigEndian.AppendUint16(b, uint16(3*len(c.Suites)))
+	b = binary.BigEndian.AppendUint16(b, 0)
+	b = binary.BigEndian.AppendUint16(b, uint16(len(challenge)))
+	for _, s := range c.Suites {
+		b = append(b, byte(s>>16), byte(s>>8), byte(s))
+	}
+	return append(b, challenge...)
+}
+
+// share is a valid key share that is the same each time. The private keys are known to everybody: these hellos complete
+// nothing.
+func share(g wire.Group) ([]byte, error) {
+	curves := map[wire.Group]struct {
+		curve ecdh.Curve
+		size  int
+	}{
+		wire.X25519: {ecdh.X25519(), 32}, wire.SECP256R1: {ecdh.P256(), 32}, wire.SECP384R1: {ecdh.P384(), 48}, wire.SECP521R1: {ecdh.P521(), 66},
+	}
+	if c, ok := curves[g]; ok {
+		private := make([]byte, c.size)
+		private[c.size-1] = 1
+		key, err := c.curve.NewPrivateKey(private)
+		if err != nil {
+			return nil, fmt.Errorf("key share for %s: %w", g, err)
+		}
+		return key.PublicKey().Bytes(), nil
+	}
+	switch {
+	case g == wire.X25519MLKEM768: // an encapsulation key of zeros is in range: FIPS 203, section 7.2
+		x, err := share(wire.X25519)
+		return append(make([]byte, 1184), x...), err
+	case wire.IsGREASE(g):
+		return []byte{0}, nil
+	}
+	return nil, fmt.Errorf("no key share for %s", g)
+}

@@ -1,0 +1,172 @@
+package catalog
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/alblab/alblab/lab/wire"
+)
+
+// Parse reads a client in the form of the files that this package embeds: comments ("#"), sections ("[suites]"), one
+// value a line, in the client's order.
+func Parse(text string) (*Client, error) {
+	c := new(Client)
+	section := ""
+	for i, line := range strings.Split(text, "\n") {
+		line = strings.TrimSpace(line)
+		switch {
+		case line == "", strings.HasPrefix(line, "#"):
+		case strings.HasPrefix(line, "[") && strings.HasSuffix(line, "]"):
+			section = line[1 : len(line)-1]
+		default:
+			if err := c.add(section, line); err != nil {
+				return nil, fmt.Errorf("line %d: %w", i+1, err)
+			}
+		}
+	}
+	switch {
+	case c.Name == "" || c.Family == "":
+		return nil, errors.New("a client needs a name and a family")
+	case len(c.Suites) == 0 || c.Min == 0 || c.Max < c.Min || c.LegacyVersion == 0:
+		return nil, errors.New("a client needs suites, versions and a client version")
+	case !c.SSLv2Format && c.RecordVersion == 0:
+		return nil, errors.New("a client needs a record version")
+	}
+	for _, s := range c.Suites {
+		if s > 0xFFFF && !c.SSLv2Format {
+			return nil, fmt.Errorf("suite 0x%06X needs SSLv2's framing", s)
+		}
+	}
+	return c, nil
+}
+
+func (c *Client) add(section, value string) (err error) {
+	one := func(to *string) error {
+		if *to != "" {
+			return fmt.Errorf("a second value in section %q", section)
+		}
+		*to = value
+		return nil
+	}
+	switch section {
+	case "name":
+		return one(&c.Name)
+	case "family":
+		return one(&c.Family)
+	case "version":
+		return one(&c.Version)
+	case "platform":
+		return one(&c.Platform)
+	case "year":
+		c.Year, err = strconv.Atoi(value)
+	case "framing":
+		if c.SSLv2Format = value == "sslv2"; !c.SSLv2Format {
+			return fmt.Errorf("unknown framing %q", value)
+		}
+	case "lowest version":
+		c.Min, err = parseVersion(value)
+	case "highest version":
+		c.Max, err = parseVersion(value)
+	case "record version":
+		c.RecordVersion, err = parseVersion(value)
+	case "client version":
+		c.LegacyVersion, err = parseVersion(value)
+	case "suites":
+		c.Suites, err = appendParsed(c.Suites, value, parseSuite)
+	case "groups":
+		c.Groups, err = appendParsed(c.Groups, value, wire.ParseGroup)
+	case "key shares":
+		c.KeyShares, err = appendParsed(c.KeyShares, value, wire.ParseGroup)
+	case "schemes":
+		c.Schemes, err = appendParsed(c.Schemes, value, wire.ParseScheme)
+	case "alpn":
+		c.ALPN = append(c.ALPN, value)
+	case "supported versions":
+		c.SupportedVersions, err = appendParsed(c.SupportedVersions, value, parseVersion)
+	case "extensions":
+		c.Extensions, err = appendParsed(c.Extensions, value, parseExtension)
+	default:
+		return fmt.Errorf("value %q in unknown section %q", value, section)
+	}
+	return err
+}
+
+func appendParsed[T any](to []T, s string, parse func(string) (T, error)) ([]T, error) {
+	v, err := parse(s)
+	if err != nil {
+		return to, err
+	}
+	return append(to, v), nil
+}
+
+// parseVersion also takes hex, for drafts of TLS 1.3 and GREASE.
+func parseVersion(s string) (wire.Version, error) {
+	if hex, ok := strings.CutPrefix(s, "0x"); ok {
+		v, err := strconv.ParseUint(hex, 16, 16)
+		return wire.Version(v), err
+	}
+	return wire.ParseVersion(s)
+}
+
+// parseSuite also takes SSLv2's suites, as 0x010080.
+func parseSuite(s string) (uint32, error) {
+	if hex, ok := strings.CutPrefix(s, "0x"); ok && len(hex) == 6 {
+		v, err := strconv.ParseUint(hex, 16, 24)
+		return uint32(v), err
+	}
+	v, err := wire.ParseSuite(s)
+	return uint32(v), err
+}
+
+func suiteText(s uint32) string {
+	if s > 0xFFFF {
+		return fmt.Sprintf("0x%06X", s)
+	}
+	return wire.Suite(s).String()
+}
+
+// AppendText writes the form that Parse reads.
+func (c *Client) AppendText(b []byte) ([]byte, error) {
+	w := bytes.NewBuffer(b)
+	fmt.Fprintf(w, "# What %s offers. source: testssl.sh, client simulations; SSL Labs, user agents | https://github.com/testssl/testssl.sh\n", c.Name)
+	section := func(name string, values ...string) {
+		if len(values) > 0 && values[0] != "" {
+			fmt.Fprintf(w, "\n[%s]\n%s\n", name, strings.Join(values, "\n"))
+		}
+	}
+	section("name", c.Name)
+	section("family", c.Family)
+	section("version", c.Version)
+	section("platform", c.Platform)
+	if c.Year != 0 {
+		section("year", strconv.Itoa(c.Year))
+	}
+	if c.SSLv2Format {
+		section("framing", "sslv2")
+	}
+	section("lowest version", c.Min.String())
+	section("highest version", c.Max.String())
+	if c.RecordVersion != 0 {
+		section("record version", c.RecordVersion.String())
+	}
+	section("client version", c.LegacyVersion.String())
+	section("suites", texts(c.Suites, suiteText)...)
+	section("groups", texts(c.Groups, wire.Group.String)...)
+	section("key shares", texts(c.KeyShares, wire.Group.String)...)
+	section("schemes", texts(c.Schemes, wire.Scheme.String)...)
+	section("alpn", c.ALPN...)
+	section("supported versions", texts(c.SupportedVersions, wire.Version.String)...)
+	section("extensions", texts(c.Extensions, extensionText)...)
+	return w.Bytes(), nil
+}
+
+func texts[T any](list []T, text func(T) string) []string {
+	out := make([]string, len(list))
+	for i, v := range list {
+		out[i] = text(v)
+	}
+	return out
+}
