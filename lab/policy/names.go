@@ -98,7 +98,7 @@ func bare(name string) string {
 
 // nearest returns up to three names that are close to want: those that contain it, else those that the fewest edits reach.
 func nearest(want string) []string {
-	if want == "" {
+	if want == "" || len(want) > 60 {
 		return nil
 	}
 	type candidate struct {
@@ -112,7 +112,7 @@ func nearest(want string) []string {
 		if strings.HasPrefix(low, want) {
 			cost = min(cost, 1)
 		}
-		if cost <= max(3, len(want)/2) {
+		if cost <= max(3, len(want)/3) {
 			all = append(all, candidate{Prefix + n, cost})
 		}
 	}
@@ -124,9 +124,8 @@ func nearest(want string) []string {
 	return names
 }
 
-// edits is the Levenshtein distance, for names; longer ones are cut, so that no input is costly.
+// edits is the Levenshtein distance.
 func edits(a, b string) int {
-	a, b = a[:min(len(a), 80)], b[:min(len(b), 80)]
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j

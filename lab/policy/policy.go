@@ -53,16 +53,16 @@ const (
 // Decision is what a policy answers to a hello: a small flat value. All fields but Outcome and Reason are empty if it is
 // refused.
 type Decision struct {
-	Outcome Result
-	Reason  Reason
-	Version wire.Version // 0 if none was agreed
-	Suite   wire.Suite   // 0 if none
-	Group   wire.Group   // 0 if none, or RSA key transport
-	Scheme  wire.Scheme  // 0 if none, below TLS 1.2, or RSA key transport
-	Cert    int8         // index into the CertSet, -1 if none
+	Outcome Result       `json:"outcome"`
+	Reason  Reason       `json:"reason"`
+	Version wire.Version `json:"version"`          // 0 if none was agreed
+	Suite   wire.Suite   `json:"cipher"`           // 0 if none
+	Group   wire.Group   `json:"group"`            // 0 if none, or RSA key transport
+	Scheme  wire.Scheme  `json:"signature_scheme"` // 0 if none, below TLS 1.2, or RSA key transport
+	Cert    int8         `json:"certificate"`      // index into the CertSet, -1 if none
 	// SchemeUnoffered: the client did not offer Scheme; the server has nothing better and goes on, as s2n-tls does. Most
 	// clients then end the handshake.
-	SchemeUnoffered bool
+	SchemeUnoffered bool `json:"signature_scheme_unoffered,omitempty"`
 }
 
 // KeyType is the public key algorithm of a certificate.
