@@ -174,9 +174,11 @@ func (b *Builder) buildFlows(lb map[netip.Addr]bool, ports map[uint16]bool) (con
 // split makes connections of the records of one pair of endpoints.
 func (b *Builder) split(recs []flowRec, clientA bool) []*Conn {
 	slices.SortFunc(recs, func(x, y flowRec) int {
-		return cmp.Or(cmp.Compare(x.start, y.start), cmp.Compare(direction(x, clientA), direction(y, clientA)),
-			cmp.Compare(x.end, y.end), cmp.Compare(x.iface, y.iface), cmp.Compare(x.packets, y.packets), cmp.Compare(x.bytes, y.bytes),
-			cmp.Compare(x.flags, y.flags), compareRefs(b.ref(x), b.ref(y)))
+		if d := cmp.Or(cmp.Compare(x.start, y.start), cmp.Compare(direction(x, clientA), direction(y, clientA))); d != 0 {
+			return d
+		}
+		return cmp.Or(cmp.Compare(x.end, y.end), cmp.Compare(x.iface, y.iface), cmp.Compare(x.packets, y.packets),
+			cmp.Compare(x.bytes, y.bytes), cmp.Compare(x.flags, y.flags), compareRefs(b.ref(x), b.ref(y)))
 	})
 	recs = b.unique(recs)
 	var out []*Conn

@@ -106,8 +106,13 @@ func sameServer(c *Conn, it *item) bool {
 
 func sortConns(l []*Conn) {
 	slices.SortFunc(l, func(p, q *Conn) int {
-		return cmp.Or(p.Start.Compare(q.Start), p.Client.Compare(q.Client), p.Server.Compare(q.Server), p.End.Compare(q.End),
-			slices.CompareFunc(p.Refs(), q.Refs(), compareRefs))
+		if d := p.Start.Compare(q.Start); d != 0 {
+			return d
+		}
+		if d := cmp.Or(p.Client.Compare(q.Client), p.Server.Compare(q.Server), p.End.Compare(q.End)); d != 0 {
+			return d
+		}
+		return slices.CompareFunc(p.Refs(), q.Refs(), compareRefs)
 	})
 }
 

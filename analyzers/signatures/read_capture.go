@@ -21,7 +21,7 @@ func readCapture(c *correlate.Conn, l analyzers.Listener) reading {
 	case v.clientBytes == 0:
 		return v.readSilence()
 	case len(v.first) > 0:
-		return reading{analyzers.StageFirstFlight, analyzers.Certain, []string{NotTLS}, v.words()}
+		return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Certain, fits: []string{NotTLS}, by: byPackets}
 	case !v.serverHello:
 		return v.readUnanswered()
 	case v.version < wire.TLS13:
@@ -36,22 +36,22 @@ func (v *view) readSilence() reading {
 	case !v.answered:
 		return reading{}
 	case !v.acked:
-		return reading{analyzers.StageNoData, analyzers.Certain, []string{HalfOpenScan}, v.words()}
+		return reading{stage: analyzers.StageNoData, sure: analyzers.Certain, fits: []string{HalfOpenScan}, by: byPackets}
 	}
-	return reading{analyzers.StageNoData, analyzers.Certain, []string{ConnectedNoData}, v.words()}
+	return reading{stage: analyzers.StageNoData, sure: analyzers.Certain, fits: []string{ConnectedNoData}, by: byPackets}
 }
 
 // readUnanswered reads a hello without a ServerHello.
 func (v *view) readUnanswered() reading {
 	switch {
 	case v.ended == capture.SideServer && v.damage != "":
-		return reading{analyzers.StageFirstFlight, analyzers.Certain, []string{MalformedHello}, v.words()}
+		return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Certain, fits: []string{MalformedHello}, by: byPackets}
 	case v.ended == capture.SideServer && v.incomplete:
-		return reading{analyzers.StageFirstFlight, analyzers.Likely, []string{RefusedFirstFlight}, v.words() + ", and the hello was not complete"}
+		return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Likely, fits: []string{RefusedFirstFlight}, by: byPackets, tail: ", and the hello was not complete"}
 	case v.ended == capture.SideServer:
-		return reading{analyzers.StageFirstFlight, analyzers.Certain, firstFlight(policyRefusals), v.words()}
+		return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Certain, fits: refusedByPolicy, by: byPackets}
 	case v.ended == capture.SideClient:
-		return reading{analyzers.StageClosedByOther, analyzers.Certain, []string{ClosedByClient}, v.words()}
+		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Certain, fits: []string{ClosedByClient}, by: byPackets}
 	}
 	return reading{}
 }
@@ -59,46 +59,46 @@ func (v *view) readUnanswered() reading {
 // readTLS12 reads a handshake below TLS 1.3: all but the last messages are in clear.
 func (v *view) readTLS12(l analyzers.Listener) reading {
 	switch {
-	case v.finished:
-		return reading{analyzers.StageCompleted, analyzers.Certain, []string{Completed}, "the packets show the load balancer's Finished"}
+	case v.finished && v.version < wire.TLS13:
+		return reading{stage: analyzers.StageCompleted, sure: analyzers.Certain, fits: justCompleted, by: byPackets}
 	case v.ended == capture.SideClient:
-		return reading{analyzers.StageClosedByOther, analyzers.Certain, []string{ClosedByClient}, v.words()}
+		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Certain, fits: []string{ClosedByClient}, by: byPackets}
 	case v.ended != capture.SideServer:
 		return reading{}
 	case v.certRequest && v.certificate == capture.CertificateEmpty && l.MTLS != "passthrough":
-		return reading{analyzers.StageRefusedLater, analyzers.Certain, []string{ClientCertificateMissing},
-			"the packets show a CertificateRequest, an empty Certificate, then " + v.end()}
+		return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Certain, fits: []string{ClientCertificateMissing}, by: byPackets,
+			show: "a CertificateRequest, an empty Certificate, then "}
 	case v.certRequest && v.certificate == capture.CertificateSent:
-		return reading{analyzers.StageRefusedLater, analyzers.Certain, []string{RefusedLater, ClientCertificateRefused},
-			"the packets show the client's Certificate, then " + v.end()}
+		return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Certain, fits: []string{RefusedLater, ClientCertificateRefused}, by: byPackets,
+			show: "the client's Certificate, then "}
 	}
-	return reading{analyzers.StageRefusedLater, analyzers.Certain, []string{RefusedLater}, v.words()}
+	return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Certain, fits: []string{RefusedLater}, by: byPackets}
 }
 
 // readTLS13 reads a handshake of TLS 1.3, which is encrypted after the ServerHello: only who spoke last can be seen. A client
 // without a certificate thinks the handshake complete, and is reset.
 func (v *view) readTLS13(c *correlate.Conn, l analyzers.Listener) reading {
 	failed := c.ConnLog != nil && strings.HasPrefix(c.ConnLog.VerifyStatus, "Failed:")
-	after := ""
+	by := byPackets
 	if failed {
-		after = "the connection log says " + c.ConnLog.VerifyStatus + "; "
+		by |= byLine
 	}
 	switch {
 	case v.ended == capture.SideServer && !v.flight:
-		return reading{analyzers.StageRefusedLater, analyzers.Certain, []string{RefusedLater}, after + v.words()}
+		return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Certain, fits: []string{RefusedLater}, by: by}
 	case v.ended == capture.SideServer && failed:
-		return reading{analyzers.StageRefusedLater, analyzers.Certain, later(l, false), after + "the packets show " + v.end() + " after the client's flight"}
+		return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Certain, fits: later(l, false), by: by, show: "the client's flight, then "}
 	case v.ended == capture.SideClient && failed, v.ended == capture.SideClient && !v.flight: // its alert may be encrypted
-		return reading{analyzers.StageClosedByOther, analyzers.Certain, []string{ClosedByClient}, after + v.words()}
+		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Certain, fits: []string{ClosedByClient}, by: by}
 	case failed:
 		return reading{}
 	case v.ended == capture.SideServer && v.reset:
-		return reading{analyzers.StageRefusedLater, analyzers.Likely, append(later(l, false), Completed, ClientCertificateRefused),
-			"the packets show " + v.end() + " after the client's flight"}
+		return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Likely, fits: append(later(l, false), Completed, ClientCertificateRefused), by: by,
+			show: "the client's flight, then "}
 	case v.spoke:
-		return reading{analyzers.StageCompleted, analyzers.Likely, []string{Completed, ClosedByClient}, "the packets show encrypted data both ways after the handshake"}
+		return reading{stage: analyzers.StageCompleted, sure: analyzers.Likely, fits: []string{Completed, ClosedByClient}, by: by}
 	case v.ended == capture.SideClient:
-		return reading{analyzers.StageClosedByOther, analyzers.Likely, []string{ClosedByClient, Completed}, v.words()}
+		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Likely, fits: []string{ClosedByClient, Completed}, by: byPackets}
 	}
 	return reading{}
 }
@@ -117,11 +117,13 @@ func (v *view) words() string {
 		w = "the packets show the beginning of a hello"
 	case !v.serverHello:
 		w = "the packets show a hello"
+	case v.finished && v.version < wire.TLS13:
+		w = "the packets show the load balancer's Finished"
+	case v.spoke:
+		w = "the packets show encrypted data of the client after the handshake"
 	default:
 		w = "the packets show a ServerHello"
-		if v.version != 0 {
-			w += " of " + v.version.String()
-		}
+		w += " of " + v.version.String()
 	}
 	if v.ended == capture.SideNone {
 		return w

@@ -13,7 +13,47 @@ type reading struct {
 	stage analyzers.Stage
 	sure  analyzers.Certainty // of the stage
 	fits  []string            // signatures, the likeliest first; empty: nothing is known
-	words string              // what it rests on
+	by    basis
+	show  string // what the packets show, before how they end; "" leaves it to the view
+	tail  string // a remark at the end
+}
+
+// basis is what a reading rests on.
+type basis uint8
+
+const (
+	byRequests basis = 1 << iota
+	byLine
+	byFlow
+	byPackets
+)
+
+// words tells what a reading rests on. It is made only for what is reported.
+func (r *reading) words(c *correlate.Conn) string {
+	var w []string
+	if r.by&byRequests != 0 {
+		w = append(w, "the access log has its requests")
+	}
+	if r.by&byLine != 0 {
+		status := c.ConnLog.VerifyStatus
+		if status == "" {
+			status = "nothing of TLS"
+		}
+		w = append(w, "the connection log says "+status)
+	}
+	if r.by&byFlow != 0 {
+		s := shapeOf(c)
+		w = append(w, "flow log: "+s.words())
+	}
+	if r.by&byPackets != 0 {
+		v := viewOf(c)
+		if r.show != "" {
+			w = append(w, "the packets show "+r.show+v.end())
+		} else {
+			w = append(w, v.words())
+		}
+	}
+	return strings.Join(w, "; ") + r.tail
 }
 
 // fit says whether a signature is the likeliest that fits.
@@ -26,15 +66,21 @@ var (
 	helloRefusals  = append(slices.Clone(policyRefusals), MalformedHello, NotTLS)
 )
 
-// firstFlight returns the signatures of a refused first flight, with others that fit besides.
-func firstFlight(refusals []string, more ...string) []string {
-	return slices.Concat([]string{RefusedFirstFlight}, refusals, more)
-}
+// Sets of signatures that evidence leaves, made once.
+var (
+	refused         = slices.Concat([]string{RefusedFirstFlight}, helloRefusals)
+	refusedByPolicy = slices.Concat([]string{RefusedFirstFlight}, policyRefusals)
+	refusedOrClosed = slices.Concat(refused, []string{ClosedByClient})
+	closedOrRefused = slices.Concat([]string{ClosedByClient}, refused)
+	lineFits        = slices.Concat(refused, []string{ClosedByClient, RefusedLater})
+	lineFitsVerify  = slices.Concat(refused, []string{ClientCertificateMissing, ClosedByClient, RefusedLater})
+	silentFits      = []string{ConnectedNoData, ClosedByClient}
+)
 
 // read believes a capture first, then the connection log with what the flow log adds, then the flow log alone.
 func read(c *correlate.Conn, l analyzers.Listener) reading {
-	if len(c.Access) > 0 || c.Requests > 0 {
-		return reading{analyzers.StageCompleted, analyzers.Certain, []string{Completed}, "the access log has its requests"}
+	if c.Requests > 0 {
+		return reading{stage: analyzers.StageCompleted, sure: analyzers.Certain, fits: justCompleted, by: byRequests}
 	}
 	if r := readStatus(c); len(r.fits) > 0 {
 		return r
@@ -53,60 +99,58 @@ func read(c *correlate.Conn, l analyzers.Listener) reading {
 	return readFlow(c, l)
 }
 
+var (
+	justCompleted = []string{Completed}
+	justRefused   = []string{ClientCertificateRefused}
+)
+
 // readStatus reads what the connection log says outright.
 func readStatus(c *correlate.Conn) reading {
 	if c.ConnLog == nil {
 		return reading{}
 	}
 	switch s := c.ConnLog.VerifyStatus; {
-	case s == "Success":
-		return reading{analyzers.StageCompleted, analyzers.Certain, []string{Completed}, "the connection log says Success"}
-	case s == "" && c.ConnLog.TLSProtocol == "":
-		return reading{analyzers.StageCompleted, analyzers.Certain, []string{Completed}, "a connection to a listener without TLS"}
+	case s == "Success", s == "" && c.ConnLog.TLSProtocol == "":
+		return reading{stage: analyzers.StageCompleted, sure: analyzers.Certain, fits: justCompleted, by: byLine}
 	case strings.HasPrefix(s, "Failed:ClientCert"):
-		return reading{analyzers.StageRefusedLater, analyzers.Certain, []string{ClientCertificateRefused}, "the connection log says " + s}
+		return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Certain, fits: justRefused, by: byLine}
 	}
 	return reading{}
 }
 
-// readLine reads a failed line without a code of its own, Failed:UnmappedConnectionError. The code covers everything that is
-// not a client certificate's fault, a missing one included (observed: experiment 2's relatives in
-// docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-connection-logs.html, "UnmappedConnectionError").
+// readLine reads a failed line without a code of its own, Failed:UnmappedConnectionError. AWS documents it as everything else
+// (docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-connection-logs.html); a hello that was refused
+// and a client certificate that is missing both give it.
 func readLine(c *correlate.Conn, l analyzers.Listener) reading {
-	status := c.ConnLog.VerifyStatus
-	if status == "" {
-		status = "no status"
-	}
-	words := "the connection log says " + status
 	if c.HasFlow() && !c.Shared {
 		if s := shapeOf(c); !s.partial {
 			r := readFailedFlow(&s, l)
-			r.words = words + "; flow log: " + s.words()
+			r.by = byLine | byFlow
 			return r
 		}
 	}
 	if c.ConnLog.TLSProtocol != "" {
-		return reading{analyzers.StageRefusedLater, analyzers.Certain, later(l, true), words + ", and a version was agreed (" + c.ConnLog.TLSProtocol + ")"}
-	}
-	fits := firstFlight(helloRefusals)
-	if l.MTLS == "" || l.MTLS == "verify" {
-		fits = append(fits, ClientCertificateMissing)
+		return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Certain, fits: later(l, true), by: byLine,
+			tail: ", and a version was agreed (" + c.ConnLog.TLSProtocol + ")"}
 	}
 	// Assumption: a line without version and cipher is of a hello that was refused. AWS does not say which values stand there.
-	return reading{analyzers.StageFirstFlight, analyzers.Likely, append(fits, ClosedByClient, RefusedLater), words + ", and no version was agreed"}
+	fits := lineFits
+	if l.MTLS == "" || l.MTLS == "verify" {
+		fits = lineFitsVerify
+	}
+	return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Likely, fits: fits, by: byLine, tail: ", and no version was agreed"}
 }
 
 // readFailedFlow reads the flow of a connection that the connection log calls failed.
 func readFailedFlow(s *shape, l analyzers.Listener) reading {
 	switch {
 	case s.silent() && s.inMax < 32:
-		return reading{stage: analyzers.StageNoData, sure: analyzers.Likely, fits: []string{ConnectedNoData, ClosedByClient}}
+		return reading{stage: analyzers.StageNoData, sure: analyzers.Likely, fits: silentFits}
 	case s.unanswered():
-		r := reading{stage: analyzers.StageFirstFlight, sure: analyzers.Certain, fits: firstFlight(helloRefusals)}
 		if (s.clientFIN() || s.clientReset()) && !s.serverReset() && s.outMin == 0 {
-			r.sure, r.fits = analyzers.Likely, append(r.fits, ClosedByClient)
+			return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Likely, fits: refusedOrClosed}
 		}
-		return r
+		return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Certain, fits: refused}
 	case s.serverReset() && !s.clientFIN() && !s.clientReset():
 		return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Certain, fits: later(l, false)}
 	case s.clientReset() || s.clientFIN():
@@ -150,14 +194,13 @@ func readFlow(c *correlate.Conn, l analyzers.Listener) reading {
 		return reading{}
 	}
 	s := shapeOf(c)
-	words := "flow log: " + s.words()
 	var r reading
 	if s.flags {
 		r = readFlags(&s, l)
 	} else {
-		r = readSizes(&s, c)
+		r = readSizes(&s)
 	}
-	r.words = words
+	r.by = byFlow
 	return r
 }
 
@@ -197,7 +240,6 @@ func readFlags(s *shape, l analyzers.Listener) reading {
 
 // readUnanswered reads the flow of a client that sent data and got none: a refusal, unless the client gave up first.
 func readUnanswered(s *shape) reading {
-	refused := firstFlight(helloRefusals)
 	switch {
 	case s.serverReset() && !s.clientFIN() || s.serverFIN() && !s.clientFIN() && !s.serverReset(), s.serverFIN() && s.outMin > 0:
 		sure := analyzers.Likely
@@ -206,7 +248,7 @@ func readUnanswered(s *shape) reading {
 		}
 		return reading{stage: analyzers.StageFirstFlight, sure: sure, fits: refused}
 	case s.serverFIN() || s.serverReset():
-		return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Possible, fits: append(refused, ClosedByClient)}
+		return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Possible, fits: refusedOrClosed}
 	case s.clientFIN() || s.clientReset():
 		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Likely, fits: []string{ClosedByClient}}
 	}
@@ -223,7 +265,7 @@ func readPartial(s *shape) reading {
 
 // readSizes reads records of the default format, which has no tcp-flags: how a connection ended is not known, only how much
 // was exchanged. The published filter takes packets<5 for a failure; sizes say a little more.
-func readSizes(s *shape, c *correlate.Conn) reading {
+func readSizes(s *shape) reading {
 	switch {
 	case s.in.Records == 0 || s.out.Records == 0:
 		return readPartial(s)
@@ -232,9 +274,9 @@ func readSizes(s *shape, c *correlate.Conn) reading {
 	case s.silent() && s.unanswered():
 		return reading{stage: analyzers.StageNoData, sure: analyzers.Possible, fits: []string{ConnectedNoData, HalfOpenScan}}
 	case s.refusal():
-		return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Possible, fits: firstFlight(helloRefusals, ClosedByClient)}
+		return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Possible, fits: refusedOrClosed}
 	case s.unanswered():
-		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Possible, fits: slices.Concat([]string{ClosedByClient}, firstFlight(helloRefusals))}
+		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Possible, fits: closedOrRefused}
 	case s.outMin >= flightLeast && s.inMin >= sessionLeast && s.in.Packets >= 5:
 		return reading{stage: analyzers.StageCompleted, sure: analyzers.Possible, fits: []string{Completed, RefusedLater, ClientCertificateMissing, ClientCertificateRefused, ClosedByClient}}
 	}

@@ -45,7 +45,7 @@ func refusedWords(p *analyzers.Pass, c *correlate.Conn, r reading, f *analyzers.
 		}
 		message += plural(int(s.segments), " in %d segment", " in %d segments")
 	}
-	message += " (" + r.words + ")"
+	message += " (" + r.words(c) + ")"
 	if f.Offer == nil && c.Capture != nil {
 		return message
 	}
