@@ -180,7 +180,7 @@ func (i *iface) at(ticks uint64) time.Time {
 		hi, lo := bits.Mul64(ticks%unit, 1e9)
 		ns, _ = bits.Div64(hi, lo, unit)
 	}
-	const last = 253402300799 // 9999-12-31T23:59:59Z: all later ones, and those before 1970, are nonsense
+	const last = 1 << 33 // in the year 2242, before nanoseconds outgrow 64 bits; a time outside is nonsense
 	at := int64(min(sec, last)) + max(-last, min(i.offset, last))
 	return time.Unix(max(0, min(at, last)), int64(ns)).UTC()
 }

@@ -39,7 +39,7 @@ func addCaptures(f *testing.F) {
 	c.send(false, PSH|ACK, append(record(recordHandshake, serverHello(0x1301, true, false)...), record(recordAppData, 1)...))
 	f.Add(s.pcap())
 	ip := s.packets[3].ip
-	for link := range []int{linkNull, 1, 12, 101, 108, 113, 276} {
+	for _, link := range []int{linkNull, 1, 12, 101, 108, 113, 276} {
 		f.Add(oldPcap(binary.BigEndian, magicMicro, link, ip, append(make([]byte, 16), ip...)))
 	}
 	be := binary.BigEndian

@@ -78,7 +78,8 @@ type conn struct {
 	known      bool // the sides' roles are certain
 	listed     bool // in the tracker's map
 	closing    bool
-	closedAt   time.Time
+	last       int64 // Unix nanoseconds of the latest packet
+	closedAt   int64
 	first      [18]byte // the end of sides[0]
 	prev, next *conn    // in the list of open or of closing ones
 	mem        int64
@@ -119,7 +120,7 @@ type tracker struct {
 	closing list // by end
 	n       int
 	mem     int64
-	now     time.Time // the latest time seen: captures are not always in order
+	now     int64 // the latest time seen, Unix nanoseconds: captures are not always in order
 	ready   []*Conversation
 	given   int
 	free    []*conn
@@ -163,10 +164,10 @@ func endOf(p *Packet, src bool) (e [18]byte) {
 
 // packet takes one TCP packet.
 func (t *tracker) packet(p *Packet) {
-	if p.Time.After(t.now) {
-		t.now = p.Time
+	if now := p.Time.UnixNano(); now > t.now {
+		t.now = now
+		t.expire()
 	}
-	t.expire()
 	src, dst := endOf(p, true), endOf(p, false)
 	k := key{src, dst, int32(p.VNI)}
 	if bytes.Compare(src[:], dst[:]) > 0 {
@@ -190,6 +191,7 @@ func (t *tracker) packet(p *Packet) {
 	if src != c.first {
 		from = 1
 	}
+	c.last = t.now
 	t.mem += c.packet(p, from)
 	if c.ended() && !c.closing {
 		t.close(c)
@@ -253,10 +255,10 @@ func (t *tracker) emit(c *conn) {
 
 // expire gives out what has ended long enough ago.
 func (t *tracker) expire() {
-	for c := t.closing.head; c != nil && t.now.Sub(c.closedAt) > t.limits.Linger; c = t.closing.head {
+	for c := t.closing.head; c != nil && t.now-c.closedAt > int64(t.limits.Linger); c = t.closing.head {
 		t.emit(c)
 	}
-	for c := t.open.head; c != nil && t.now.Sub(c.c.End) > t.limits.Idle; c = t.open.head {
+	for c := t.open.head; c != nil && t.now-c.last > int64(t.limits.Idle); c = t.open.head {
 		t.emit(c)
 	}
 }
