@@ -15,6 +15,9 @@ import (
 // edit-load-balancer-attributes.html#connection-idle-timeout).
 const defaultIdleTimeout = 60 * time.Second
 
+// maxAcceptFailures is how many passing failures in a row end a Serve.
+const maxAcceptFailures = 100
+
 // LoadBalancer is a running load balancer. All methods may be called from several goroutines.
 type LoadBalancer struct {
 	cfg       Config
@@ -84,11 +87,11 @@ func (lb *LoadBalancer) Serve(l net.Listener, node Node, listener string) error 
 		delete(lb.accepting, l)
 		lb.mu.Unlock()
 	}()
-	for {
+	for failures := 0; ; {
 		conn, err := l.Accept()
 		if err != nil {
 			var temporary interface{ Temporary() bool }
-			if errors.As(err, &temporary) && temporary.Temporary() && lb.ctx.Err() == nil {
+			if failures++; errors.As(err, &temporary) && temporary.Temporary() && lb.ctx.Err() == nil && failures < maxAcceptFailures {
 				continue // such as a client that was gone before it was accepted
 			}
 			if errors.Is(err, net.ErrClosed) || lb.ctx.Err() != nil {
@@ -96,6 +99,7 @@ func (lb *LoadBalancer) Serve(l net.Listener, node Node, listener string) error 
 			}
 			return fmt.Errorf("accepting on listener %q: %w", listener, err)
 		}
+		failures = 0
 		t := lb.admit(conn)
 		if t == nil {
 			conn.Close()

@@ -105,14 +105,12 @@ func newStdConfig(lb *LoadBalancer, ln *listener, node Node, k engineKey) *tls.C
 	}
 	if d.Version < wire.TLS13 {
 		cfg.CipherSuites = []uint16{uint16(d.Suite)}
-	} else {
-		suite := uint16(d.Suite)
-		cfg.GetConfigForClient = func(chi *tls.ClientHelloInfo) (*tls.Config, error) {
-			if t, ok := chi.Conn.(*transport); ok {
-				t.narrow(chi.CipherSuites, suite)
-			}
-			return nil, nil
+	}
+	cfg.GetConfigForClient = func(chi *tls.ClientHelloInfo) (*tls.Config, error) {
+		if t, ok := chi.Conn.(*transport); ok {
+			narrow(t, chi.CipherSuites, chi.SignatureSchemes, &d)
 		}
+		return nil, nil
 	}
 	if k.alpn != "" {
 		cfg.NextProtos = []string{k.alpn}

@@ -74,6 +74,12 @@ func newCBCConfig(lb *LoadBalancer, ln *listener, node Node, k engineKey) *cbcCo
 	if d.Group != 0 {
 		cfg.CurvePreferences = []utls.CurveID{utls.CurveID(d.Group)}
 	}
+	cfg.GetConfigForClient = func(chi *utls.ClientHelloInfo) (*utls.Config, error) {
+		if t, ok := chi.Conn.(*transport); ok {
+			narrow(t, chi.CipherSuites, chi.SignatureSchemes, &d)
+		}
+		return nil, nil
+	}
 	if k.alpn != "" {
 		cfg.NextProtos = []string{k.alpn}
 	}

@@ -38,7 +38,6 @@ type response struct {
 	body   io.ReadCloser // nil: none
 	length int64         // of the body, -1: unknown
 	own    bool          // made by the load balancer, not by a target
-	close  bool          // end the connection after it
 	tunnel io.ReadWriteCloser
 }
 

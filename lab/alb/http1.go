@@ -91,13 +91,14 @@ func (c countWriter) Write(b []byte) (int, error) {
 // next serves one request. It returns false when the connection has ended.
 func (h *http1) next() bool {
 	if h.pending != nil {
-		if err := <-h.pending; err != nil {
+		err := <-h.pending
+		if h.pending = nil; err != nil {
 			h.over(err)
 			return false
 		}
-		h.pending = nil
 	}
-	req, head, before, err := h.read()
+	before := h.consumed()
+	req, head, err := h.read()
 	if err != nil {
 		h.badRequest(err, head)
 		return false
@@ -106,31 +107,35 @@ func (h *http1) next() bool {
 	c.t.work()
 	defer c.t.rest()
 	x := c.newExchange(req, req.Proto, rawHeaders(head))
-	body := &bodyReader{h: h, ReadCloser: req.Body, waits: req.ProtoAtLeast(1, 1) && httpguts.HeaderValuesContainsToken(req.Header["Expect"], "100-continue")}
+	body := &bodyReader{h: h, ReadCloser: req.Body,
+		expects: req.ProtoAtLeast(1, 1) && httpguts.HeaderValuesContainsToken(req.Header["Expect"], "100-continue")}
 	req.Body = body
 	ctx, cancel := context.WithCancelCause(c.lb.ctx)
 	defer cancel(nil)
-	if c.ln.Action.Type == ActionForward && req.ContentLength == 0 && len(req.TransferEncoding) == 0 && req.Header.Get("Upgrade") == "" {
+	received := func() int64 { return h.consumed() - before }
+	if c.ln.Action.Type == ActionForward && req.ContentLength == 0 && req.Header.Get("Upgrade") == "" {
+		n := received()
+		received = func() int64 { return n }
 		h.watch(cancel)
 	}
 	resp := x.answer(ctx)
-	if errors.Is(context.Cause(ctx), errClientGone) && resp.own {
-		// 460: the client closed before the load balancer could answer (load-balancer-troubleshooting.html).
-		if resp.body != nil {
-			resp.body.Close()
-		}
-		x.received = h.consumed() - before
-		x.finish(460, true, 0)
-		h.over(io.EOF)
-		return false
-	}
-	keep := !req.Close && !resp.close && h.discard(body)
 	if resp.tunnel != nil {
 		return h.tunnel(x, resp, before)
 	}
-	err = h.write(req, resp, keep)
-	x.received = h.consumed() - before
-	x.finish(resp.status, resp.own, h.sent)
+	keep := !req.Close && h.discard(body)
+	x.received = received()
+	switch {
+	case errors.Is(context.Cause(ctx), errClientGone) && resp.own:
+		// 460: the client closed before the load balancer could answer (load-balancer-troubleshooting.html).
+		x.finish(460, true, 0)
+		h.over(io.EOF)
+		return false
+	case isTimeout(body.err):
+		// 408: the client's body did not come within the idle timeout (same page).
+		c.t.SetDeadline(time.Time{})
+		resp, keep = x.page(http.StatusRequestTimeout), false
+	}
+	err = h.write(req, resp, keep, func(sent int64) { x.finish(resp.status, resp.own, sent) })
 	if err != nil || !keep {
 		h.over(err)
 		return false
@@ -150,33 +155,21 @@ func (h *http1) watch(cancel context.CancelCauseFunc) {
 	}(h.pending)
 }
 
-// consumed is how many bytes of the stream requests have used up.
-func (h *http1) consumed() int64 {
-	if h.pending != nil {
-		select {
-		case err := <-h.pending:
-			h.pending <- err
-		default:
-			return h.in.total // the read-ahead still waits, so nothing is buffered
-		}
-	}
-	return h.in.total - int64(h.br.Buffered())
-}
+// consumed is how many bytes of the stream requests have used up. It must not be called while a read-ahead waits.
+func (h *http1) consumed() int64 { return h.in.total - int64(h.br.Buffered()) }
 
 // read reads a request's head.
-func (h *http1) read() (req *http.Request, head []byte, before int64, err error) {
-	before = h.consumed()
+func (h *http1) read() (*http.Request, []byte, error) {
 	buffered, _ := h.br.Peek(h.br.Buffered())
-	h.in.head = append(h.in.head[:0], buffered...)
+	h.in.head = append([]byte(nil), buffered...)
 	h.in.left = maxHeaderBytes
-	req, err = http.ReadRequest(h.br)
-	h.in.left = -1
-	head = h.in.head
-	h.in.head = nil
+	req, err := http.ReadRequest(h.br)
+	head := h.in.head
+	h.in.left, h.in.head = -1, nil
 	if err == nil {
 		err = checkHead(req, head)
 	}
-	return req, head, before, err
+	return req, head, err
 }
 
 // headError is a request that gets an answer without being judged.
@@ -237,76 +230,73 @@ func (h *http1) badRequest(err error, head []byte) {
 		status = http.StatusRequestTimeout // half a request and then silence
 		c.t.SetDeadline(time.Time{})
 	}
-	now := c.lb.cfg.Clock.Now()
 	x := &exchange{c: c}
-	resp := x.page(status)
-	h.write(nil, resp, false)
-	r := c.accessRecord(status)
-	host := c.lb.cfg.Host
-	if host == "" {
-		host = c.node.logAddr()
-	}
-	r.Request = "- https://" + withPort(host, c.ln.Port) + "- -"
-	r.SentBytes = h.sent
-	r.RequestCreationTime = now
-	c.lb.cfg.Recorder.Access(&r)
-	c.mu.Lock()
-	c.requests++
-	c.mu.Unlock()
-	c.count(metricProcessedBytes, float64(h.sent))
-	for _, m := range elbCodeMetrics(status) {
-		c.count(m, 1)
-	}
-	h.over(nil)
+	created := c.lb.cfg.Clock.Now()
+	err = h.write(nil, x.page(status), false, func(sent int64) {
+		r := c.accessRecord(status)
+		host := c.lb.cfg.Host
+		if host == "" {
+			host = c.node.logAddr()
+		}
+		r.Request = "- https://" + withPort(host, c.ln.Port) + "- -"
+		r.SentBytes = sent
+		r.RequestCreationTime = created
+		c.lb.cfg.Recorder.Access(&r)
+		x.account(status, true, sent)
+	})
+	h.over(err)
 }
 
 // bodyReader is a request's body; it says 100 Continue before its first byte is waited for.
 type bodyReader struct {
 	io.ReadCloser
-	h     *http1
-	waits bool
+	h       *http1
+	expects bool
+	err     error // of the last read, but for its end
 }
 
 func (b *bodyReader) Read(p []byte) (int, error) {
-	if b.waits {
-		b.waits = false
+	if b.expects {
+		b.expects = false
 		io.WriteString(b.h.c.eng, "HTTP/1.1 100 Continue\r\n\r\n")
 	}
-	return b.ReadCloser.Read(p)
+	b.h.c.t.await()
+	n, err := b.ReadCloser.Read(p)
+	b.h.c.t.arrived()
+	if err != nil && err != io.EOF {
+		b.err = err
+	}
+	return n, err
 }
 
 // discard reads what is left of a body, so that the next request can be found. It returns false where that is too much, or
 // where the client waits for a 100 Continue that it never got.
 func (h *http1) discard(b *bodyReader) bool {
-	if b.waits {
+	if b.expects {
 		return false
 	}
-	n, err := io.CopyN(io.Discard, b.ReadCloser, maxUnreadBody)
+	n, err := io.CopyN(io.Discard, b, maxUnreadBody)
 	return errors.Is(err, io.EOF) && n < maxUnreadBody
 }
 
-// write writes a response. The order of the fields is that of an ALB, as far as published sizes tell.
-func (h *http1) write(req *http.Request, r *response, keep bool) error {
+// write writes a response. The order of the fields is that of an ALB, as far as published sizes tell. finish is called with
+// the response's size before its last byte goes out: whoever has the whole response can count on its evidence.
+func (h *http1) write(req *http.Request, r *response, keep bool, finish func(sent int64)) error {
 	h.sent = 0
 	if r.body != nil {
 		defer r.body.Close()
 	}
 	w := h.bw
-	w.WriteString("HTTP/1.1 " + strconv.Itoa(r.status))
-	if t := statusText(r.status); t != "" {
-		w.WriteString(" " + t)
-	}
-	w.WriteString("\r\n")
+	w.WriteString("HTTP/1.1 " + strings.TrimSpace(strconv.Itoa(r.status)+" "+statusText(r.status)) + "\r\n")
 	first := []string{"Server", "Date", "Content-Type"}
 	if !r.own {
 		first = []string{"Date", "Content-Type"}
 	}
 	writeHeader(w, r.header, first)
-	head := req != nil && req.Method == http.MethodHead
-	bodyless := r.status == http.StatusNoContent || r.status == http.StatusNotModified || r.status/100 == 1
+	none := r.status == http.StatusNoContent || r.status == http.StatusNotModified
 	chunked := false
 	switch {
-	case bodyless:
+	case none:
 	case r.length >= 0:
 		w.WriteString("Content-Length: " + strconv.FormatInt(r.length, 10) + "\r\n")
 	case req != nil && req.ProtoAtLeast(1, 1):
@@ -315,54 +305,52 @@ func (h *http1) write(req *http.Request, r *response, keep bool) error {
 	default:
 		keep = false
 	}
+	connection := "close"
 	if keep {
-		w.WriteString("Connection: keep-alive\r\n\r\n")
-	} else {
-		w.WriteString("Connection: close\r\n\r\n")
+		connection = "keep-alive"
 	}
-	err := h.writeBody(r, chunked, head || bodyless)
+	w.WriteString("Connection: " + connection + "\r\n\r\n")
+	var err error
+	if none = none || r.body == nil || req != nil && req.Method == http.MethodHead; !none {
+		err = h.writeBody(r, chunked)
+	}
+	finish(h.sent + int64(w.Buffered()))
 	if e := w.Flush(); err == nil {
 		err = e
 	}
-	if err == nil && !keep && r.length < 0 && !chunked {
+	if err == nil && r.length < 0 && !chunked && !none {
 		return errEndOfBody
 	}
 	return err
 }
 
-func (h *http1) writeBody(r *response, chunked, none bool) error {
-	if r.body == nil || none {
-		return nil
-	}
-	if r.own {
-		_, err := io.Copy(h.bw, r.body)
-		return err
-	}
+// writeBody passes a body on as it comes. What is written last stays in the buffer.
+func (h *http1) writeBody(r *response, chunked bool) error {
 	var out io.Writer = h.bw
 	if chunked {
 		cw := httputil.NewChunkedWriter(h.bw)
-		out = cw
-		if err := copyFlushing(out, r.body, h.bw.Flush); err != nil {
+		if err := h.copyFlushing(cw, r); err != nil {
 			return err
 		}
 		cw.Close()
 		_, err := io.WriteString(h.bw, "\r\n")
 		return err
 	}
-	return copyFlushing(out, r.body, h.bw.Flush)
+	return h.copyFlushing(out, r)
 }
 
-// copyFlushing passes on what comes as it comes.
-func copyFlushing(w io.Writer, r io.Reader, flush func() error) error {
+func (h *http1) copyFlushing(w io.Writer, r *response) error {
 	buf := make([]byte, 16<<10)
-	for {
-		n, err := r.Read(buf)
+	for rest := r.length; ; {
+		n, err := r.body.Read(buf)
 		if n > 0 {
 			if _, e := w.Write(buf[:n]); e != nil {
 				return e
 			}
-			if e := flush(); e != nil {
-				return e
+			if rest -= int64(n); rest != 0 {
+				if e := h.bw.Flush(); e != nil {
+					return e
+				}
 			}
 		}
 		if err == io.EOF {

@@ -34,9 +34,7 @@ func (c *conn) serveHTTP2() {
 		ErrorLog:       log.New(io.Discard, "", 0), // its complaints are about clients; panics do not come here
 	}
 	srv.Protocols.SetUnencryptedHTTP2(true) // the engine has taken the encryption off
-	c.t.setIdle(func() {
-		go srv.Shutdown(c.lb.ctx)
-	})
+	c.t.setIdle(func() { go srv.Shutdown(c.lb.ctx) })
 	srv.Serve(&oneConn{conn: w, addr: c.t.LocalAddr()})
 	<-w.over
 	w.reading.Lock() // its last Read has returned
@@ -131,7 +129,7 @@ func (c *conn) serveStream(w http.ResponseWriter, r *http.Request) {
 	c.t.work()
 	defer c.t.rest()
 	x := c.newExchange(r, "HTTP/2.0", h2Headers(r))
-	body := &countBody{ReadCloser: r.Body}
+	body := &countBody{ReadCloser: r.Body, t: c.t}
 	r.Body = body
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
@@ -194,11 +192,14 @@ const frameHeader = 9
 
 type countBody struct {
 	io.ReadCloser
+	t *transport
 	n int64
 }
 
 func (b *countBody) Read(p []byte) (int, error) {
+	b.t.await()
 	n, err := b.ReadCloser.Read(p)
+	b.t.arrived()
 	if n > 0 {
 		b.n += int64(n) + frameHeader
 	}

@@ -7,9 +7,12 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/alblab/alblab/lab/policy"
 )
 
 // transport is a client's TCP connection as a TLS engine sees it. It gives the engine the bytes that were read before,
@@ -30,15 +33,14 @@ type transport struct {
 	mute   atomic.Bool // drop whatever is written
 	wrote  bool        // a record has been sent
 	shaken bool        // the handshake is over: no more filtering
-	undo   []uint16    // what narrow changed, see there
-	undone []uint16
+	undo   func()      // restores what narrow changed
 
 	mu      sync.Mutex
 	last    time.Time // of the last byte in either direction
 	stop    func() bool
 	busy    int    // requests being answered: no idle timeout
-	onIdle  func() // instead of interrupting
-	idled   bool
+	waiting int    // waits for the client within them: the idle timeout counts all the same
+	onIdle  func() // instead of interrupting, once
 	forced  bool
 	stopped bool
 }
@@ -62,7 +64,7 @@ func (t *transport) check() {
 		return
 	}
 	rest := t.idle
-	if t.busy == 0 {
+	if t.busy == 0 || t.waiting > 0 {
 		rest = t.idle - t.clock.Now().Sub(t.last)
 	}
 	if rest > 0 {
@@ -70,8 +72,10 @@ func (t *transport) check() {
 		t.mu.Unlock()
 		return
 	}
-	t.idled = true
 	f := t.onIdle
+	if t.onIdle = nil; f != nil {
+		t.stop = t.clock.AfterFunc(t.idle, t.check)
+	}
 	t.mu.Unlock()
 	if f != nil {
 		f()
@@ -88,6 +92,20 @@ func (t *transport) rest() {
 	t.mu.Lock()
 	t.busy--
 	t.last = now
+	t.mu.Unlock()
+}
+
+// await and arrived bracket the time in which the client is to act although its request is being answered: its body is
+// wanted, or it does not read.
+func (t *transport) await() { t.mu.Lock(); t.waiting++; t.mu.Unlock() }
+
+func (t *transport) arrived() {
+	now := t.clock.Now()
+	t.mu.Lock()
+	t.waiting--
+	if t.shaken {
+		t.last = now
+	}
 	t.mu.Unlock()
 }
 
@@ -109,7 +127,6 @@ func (t *transport) force() {
 }
 
 func (t *transport) isForced() bool { t.mu.Lock(); defer t.mu.Unlock(); return t.forced }
-func (t *transport) isIdled() bool  { t.mu.Lock(); defer t.mu.Unlock(); return t.idled }
 
 func (t *transport) stopTimer() {
 	t.mu.Lock()
@@ -161,13 +178,14 @@ func (t *transport) Write(b []byte) (int, error) {
 }
 
 func (t *transport) write(b []byte) (int, error) {
+	t.await()
 	n, err := t.Conn.Write(b)
+	t.arrived()
 	if n > 0 {
 		if !t.shaken {
 			t.wrote = true
 		}
 		t.out.Add(int64(n))
-		t.touch()
 	}
 	return n, err
 }
@@ -207,26 +225,35 @@ func withoutAlerts(b []byte) []byte {
 	return kept
 }
 
-// narrow makes the engine see but one TLS 1.3 suite in the client's list: engines choose among them by an order of their
-// own that no configuration changes. suites is the engine's own copy; it is restored before the engine compares it with
-// a second hello (RFC 8446, section 4.1.2), which it reads later. The hello's bytes, which are what both sides hash, stay.
-func (t *transport) narrow(suites []uint16, only uint16) {
+// narrow changes what an engine sees of a hello where no configuration reaches: of the TLS 1.3 suites only the decided one,
+// since engines choose among them by an order of their own; and the decided signature scheme where the client did not
+// offer it (s2n-tls then falls back to SHA-1 in TLS 1.2). The lists are the engine's own copies. They are restored before
+// the engine compares them with a second hello (RFC 8446, section 4.1.2), which it reads after it has written. The
+// hello's bytes, which are what both sides hash, stay as they are.
+func narrow[S ~uint16](t *transport, suites []uint16, schemes []S, d *policy.Decision) {
 	if t.undo != nil {
 		return
 	}
-	t.undone = suites
-	t.undo = append([]uint16(nil), suites...)
+	suite, scheme := uint16(d.Suite), S(d.Scheme)
+	suitesBefore, schemesBefore := slices.Clone(suites), slices.Clone(schemes)
+	if scheme != 0 && len(schemes) > 0 && !slices.Contains(schemes, scheme) {
+		schemes[0] = scheme
+	}
 	for i, s := range suites {
-		if s>>8 == 0x13 && s != only {
+		if s>>8 == 0x13 && s != suite {
 			suites[i] = 0x0a0a // GREASE, RFC 8701
 		}
+	}
+	t.undo = func() {
+		copy(suites, suitesBefore)
+		copy(schemes, schemesBefore)
 	}
 }
 
 func (t *transport) widen() {
 	if t.undo != nil {
-		copy(t.undone, t.undo)
-		t.undo, t.undone = nil, nil
+		t.undo()
+		t.undo = nil
 	}
 }
 
