@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"reflect"
+	"runtime"
 	"syscall"
 
 	utls "github.com/refraction-networking/utls"
@@ -114,8 +115,13 @@ func detail(err, cause error) string {
 	return err.Error()
 }
 
-// isReset reports whether the peer reset the connection. A write after the RST says "broken pipe".
+// isReset reports whether the peer reset the connection. A write after the RST says "broken pipe". Windows's own numbers,
+// WSAECONNRESET and WSAECONNABORTED, are not those of package syscall.
 func isReset(err error) bool {
+	var number syscall.Errno
+	if runtime.GOOS == "windows" && errors.As(err, &number) && (number == 10053 || number == 10054) {
+		return true
+	}
 	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNABORTED)
 }
 
