@@ -59,7 +59,8 @@ type Finding struct {
 	// Causes are the signatures that the evidence cannot separate, this one's included where it is one of them, the
 	// likeliest first. Empty if there is no other than Signature.
 	Causes  []string
-	Message string // in words that a person can act on
+	Message string // in words that a person can act on; the same words for the same thing
+	Basis   string // what of the evidence it rests on, with the figures
 	Conn    *correlate.Conn
 	Cites   []evidence.Ref // the records it rests on, never empty
 	Notes   []string       // further facts of the connection

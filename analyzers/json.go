@@ -66,6 +66,7 @@ type jsonFinding struct {
 	Certainty   Certainty           `json:"certainty"`
 	Causes      []string            `json:"causes,omitempty"`
 	Message     string              `json:"message"`
+	Basis       string              `json:"basis,omitempty"`
 	Client      string              `json:"client"`
 	Listener    uint16              `json:"listener"`
 	Server      string              `json:"server,omitempty"`
@@ -92,7 +93,7 @@ type jsonFlow struct {
 func (f *Finding) MarshalJSON() ([]byte, error) {
 	c := f.Conn
 	j := jsonFinding{
-		Signature: f.Signature, Stage: f.Stage, Certainty: f.Certainty, Causes: f.Causes, Message: f.Message,
+		Signature: f.Signature, Stage: f.Stage, Certainty: f.Certainty, Causes: f.Causes, Message: f.Message, Basis: f.Basis,
 		Client: endpoint(c), Listener: c.Server.Port(), Start: c.Start, Requests: c.Requests,
 		In: flowJSON(c.In), Out: flowJSON(c.Out), Offer: f.Offer, Notes: f.Notes, Cites: f.Cites,
 	}

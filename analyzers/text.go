@@ -115,7 +115,7 @@ func (t *text) findings(s Tally, all []*Finding) {
 		if f.Signature != s.Signature {
 			continue
 		}
-		k := f.Message + "\x00" + string(f.Certainty) + "\x00" + strings.Join(f.Notes, "\x00")
+		k := f.Message + "\x00" + f.Cure() + "\x00" + strings.Join(f.Causes, ",") + "\x00" + string(f.Certainty) + "\x00" + strings.Join(f.Notes, "\x00")
 		if seen[k] == nil {
 			seen[k] = &told{f: f}
 			order = append(order, seen[k])
@@ -141,8 +141,11 @@ func (t *text) findings(s Tally, all []*Finding) {
 			head += ", " + string(f.Certainty)
 		}
 		t.wrap("  ", "    ", head+": "+f.Message)
+		if f.Basis != "" {
+			t.wrap("    ", "      ", "because "+f.Basis)
+		}
 		if others := without(f.Causes, f.Signature); len(others) > 0 {
-			t.wrap("    ", "      ", "not separated by this evidence: "+strings.Join(others, ", "))
+			t.wrap("    ", "      ", "may be: "+strings.Join(others, ", "))
 		}
 		for _, n := range f.Notes {
 			t.wrap("    ", "      ", "note: "+n)

@@ -138,6 +138,7 @@ func checkReport(t *testing.T, rep *analyzers.Report) {
 	for _, f := range rep.Findings {
 		require.NotEmpty(t, f.Cites, "%s cites nothing", f.Signature)
 		require.NotEmpty(t, f.Message)
+		require.NotEmpty(t, f.Basis)
 		require.False(t, seen[f.Conn.Index], "%s has two findings", f.Conn.Client)
 		seen[f.Conn.Index] = true
 		if f.Decision == nil {
@@ -161,6 +162,7 @@ func findings(rep *analyzers.Report) string {
 	for _, f := range rep.Findings {
 		fmt.Fprintf(&b, "%s -> %d: %s, %s, %s\n", f.Conn.Client, f.Conn.Server.Port(), f.Signature, f.Stage, f.Certainty)
 		fmt.Fprintf(&b, "  %s\n", f.Message)
+		fmt.Fprintf(&b, "  because %s\n", f.Basis)
 		if len(f.Causes) > 0 {
 			fmt.Fprintf(&b, "  causes: %s\n", strings.Join(f.Causes, ", "))
 		}

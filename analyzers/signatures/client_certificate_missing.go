@@ -22,7 +22,7 @@ func clientCertificateMissing() *analyzers.Analyzer {
 				if r.sure != analyzers.Certain || len(r.fits) > 1 {
 					message = "the listener demands a client certificate, and the connection ended after the load balancer's flight: the client probably sent none"
 				}
-				return byReading(r, message+" ("+r.words(c)+"); give the client a certificate of a CA in the trust store"), true
+				return byReading(r, message+"; give the client a certificate of a CA in the trust store"), true
 			})
 		},
 	}

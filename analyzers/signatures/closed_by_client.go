@@ -18,7 +18,7 @@ func closedByClient() *analyzers.Analyzer {
 				if !r.fit(ClosedByClient) {
 					return f, false
 				}
-				message := "the client ended the connection before the handshake was complete (" + r.words(c) + ")"
+				message := "the client ended the connection before the handshake was complete"
 				if a := viewOf(c).clientAlert; a != nil {
 					message = "the client ended the handshake with the alert " + a.Name() + alertMeans(*a)
 				}

@@ -39,7 +39,7 @@ func completedWords(c *correlate.Conn, r reading) string {
 	case version != "":
 		return fmt.Sprintf("%s with %s, %s", version, cipher, requests(c.Requests))
 	}
-	return "a session was made (" + r.words(c) + ")"
+	return "a session was made"
 }
 
 func requests(n int) string {

@@ -25,6 +25,9 @@ func each(p *analyzers.Pass, match func(c *correlate.Conn, r reading) (analyzers
 			continue
 		}
 		f.Notes = append(f.Notes, notes(c)...)
+		if f.Basis == "" {
+			f.Basis = r.words(c)
+		}
 		if err := p.Report(c, f); err != nil {
 			return err
 		}

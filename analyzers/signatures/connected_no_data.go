@@ -23,7 +23,7 @@ func connectedNoData() *analyzers.Analyzer {
 				if d := c.End.Sub(c.Start); d >= 2*time.Second {
 					message += "; the connection was open for " + d.Round(time.Second).String()
 				}
-				return byReading(r, message+" ("+r.words(c)+")"), true
+				return byReading(r, message), true
 			})
 		},
 	}

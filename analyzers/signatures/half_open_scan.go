@@ -17,7 +17,7 @@ func halfOpenScan() *analyzers.Analyzer {
 				if !r.fit(HalfOpenScan) {
 					return f, false
 				}
-				return byReading(r, "a half-open scan: the client asked whether the port is open and connected no further ("+r.words(c)+")"), true
+				return byReading(r, "the client asked whether the port is open and connected no further"), true
 			})
 		},
 	}

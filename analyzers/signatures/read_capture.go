@@ -47,7 +47,7 @@ func (v *view) readUnanswered() reading {
 	case v.ended == capture.SideServer && v.damage != "":
 		return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Certain, fits: []string{MalformedHello}, by: byPackets}
 	case v.ended == capture.SideServer && v.incomplete:
-		return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Likely, fits: []string{RefusedFirstFlight}, by: byPackets, tail: ", and the hello was not complete"}
+		return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Likely, fits: []string{RefusedFirstFlight}, by: byPackets}
 	case v.ended == capture.SideServer:
 		return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Certain, fits: refusedByPolicy, by: byPackets}
 	case v.ended == capture.SideClient:

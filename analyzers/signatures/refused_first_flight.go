@@ -36,18 +36,11 @@ func refusedFirstFlight() *analyzers.Analyzer {
 
 func refusedWords(p *analyzers.Pass, c *correlate.Conn, r reading, f *analyzers.Finding) string {
 	message := "the load balancer refused the client's first data"
-	s := shapeOf(c)
-	if !c.Shared && !s.partial && s.refusal() && f.Offer == nil {
-		if s.inMin == s.inMax {
-			message += fmt.Sprintf(", %d bytes", s.inMin)
-		} else {
-			message += fmt.Sprintf(", about %d bytes", s.inMin)
-		}
-		message += plural(int(s.segments), " in %d segment", " in %d segments")
+	if s := shapeOf(c); c.HasFlow() && !c.Shared && s.refusal() && f.Offer == nil {
+		f.Basis = r.words(c) + fmt.Sprintf("; so its first data is of about %d bytes, ", s.inMin) + plural(int(s.segments), "%d segment", "%d segments")
 	}
-	message += " (" + r.words(c) + ")"
 	if f.Offer == nil && c.Capture != nil {
-		return message
+		return message + ", which was not a whole hello"
 	}
 	if f.Offer == nil {
 		return message + "; only a packet capture shows what it offered"

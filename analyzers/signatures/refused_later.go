@@ -17,7 +17,7 @@ func refusedLater() *analyzers.Analyzer {
 				if !r.fit(RefusedLater) {
 					return f, false
 				}
-				message := "the connection ended after the load balancer's first flight, before the handshake was complete (" + r.words(c) + ")"
+				message := "the connection ended after the load balancer's first flight, before the handshake was complete"
 				if p.Listener(c).MTLS == "" {
 					message += "; say which mTLS mode the listener has, to narrow it down"
 				}

@@ -22,15 +22,17 @@ func securityGroupReject() *analyzers.Analyzer {
 				}
 				f.Certainty, f.Cites = analyzers.Certain, c.FlowRefs
 				if c.RejectedOut.Records > 0 {
-					f.Message = "the network rejected the load balancer's answers (" + flowWords(c.RejectedOut) +
-						"): a network ACL has no outbound rule for the client's port, as security groups let answers pass"
+					f.Message = "the network rejected the load balancer's answers: a network ACL has no outbound rule for the client's port, " +
+						"as security groups let answers pass"
+					f.Basis = "flow log: REJECT, " + flowWords(c.RejectedOut) + " out"
 					return f, true
 				}
 				if c.Rejected.Records == 0 || c.In.Records > 0 {
 					return f, false
 				}
-				f.Message = fmt.Sprintf("the network rejected the client's packets to port %d (%s): a security group or network ACL has no rule that lets it in",
-					c.Server.Port(), flowWords(c.Rejected))
+				f.Message = fmt.Sprintf("the network rejected the client's packets to port %d: no rule of a security group or network ACL lets it in",
+					c.Server.Port())
+				f.Basis = "flow log: REJECT, " + flowWords(c.Rejected) + " in"
 				return f, true
 			})
 		},
