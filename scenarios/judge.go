@@ -70,6 +70,11 @@ func (j *judgement) verdict() Verdict {
 	v.Start, v.End, v.Bundle = j.slot.start, j.slot.end(), j.carrier.folder
 	v.Listener = slices.Sorted(maps.Values(j.carrier.plan.listeners[s]))
 	v.Found = j.found()
+	return j.sort(v)
+}
+
+// sort puts the reasons into the verdict. In an account, what differs from an assumption alone has taught us something.
+func (j *judgement) sort(v Verdict) Verdict {
 	for _, r := range j.reasons {
 		if j.assumed(r.Fact) && j.carrier.endpoint.Kind != "embedded" {
 			v.Learned = append(v.Learned, r)

@@ -50,16 +50,21 @@ func (j *judgement) client(a *attempt, w *ClientWant) {
 	}
 }
 
-// header judges which headers reached the target, on its echo of them.
+// header judges which headers reached the target, on its echo of them: a line each.
 func (j *judgement) header(a *attempt, want map[string]bool) {
 	for name, present := range want {
 		for _, r := range a.Attempt.Responses {
-			has := strings.Contains(strings.ToLower(r.Body), strings.ToLower(name)+":")
-			switch {
+			found := "none"
+			for line := range strings.Lines(r.Body) {
+				if key, _, ok := strings.Cut(line, ":"); ok && strings.EqualFold(key, name) {
+					found = strings.TrimSpace(line)
+				}
+			}
+			switch has := found != "none"; {
 			case present && !has:
-				j.differ(FactClient, "header "+name+" at the target", "none")
+				j.differ(FactClient, "header "+name+" at the target", found)
 			case !present && has:
-				j.differ(FactClient, "no header "+name+" at the target", r.Body)
+				j.differ(FactClient, "no header "+name+" at the target", found)
 			}
 		}
 	}

@@ -89,6 +89,9 @@ next:
 
 // check reports a scenario that cannot be planned: a mistake in its text.
 func (s *Scenario) check() error {
+	if strings.Trim(s.Name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" || s.Name == "" {
+		return fmt.Errorf("scenario %q: the name is not in kebab-case", s.Name)
+	}
 	minute := 0
 	for i := range s.Steps {
 		st := &s.Steps[i]

@@ -142,6 +142,7 @@ func TestBadScenarios(t *testing.T) {
 		want string
 	}{
 		{"unknown listener", &Scenario{Name: "x", Spec: listen(policyTLS13), Steps: []Step{{Name: "s", Listener: "http"}}}, `no listener "http"`},
+		{"name", &Scenario{Name: "A b"}, "kebab-case"},
 		{"no listener", &Scenario{Name: "x"}, "no listener"},
 		{"back in time", &Scenario{Name: "x", Spec: listen(policyTLS13), Steps: []Step{{Name: "s", Listener: https, Minute: 1}, {Name: "t", Listener: https}}}, "goes back in time"},
 	}

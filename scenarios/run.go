@@ -114,6 +114,11 @@ func (c *carrier) run(ctx context.Context, verdicts map[*Scenario]Verdict) (b *e
 	if c.options.Progress != nil {
 		c.options.Progress(*c.done, c.total, nil)
 	}
+	if ctx.Err() != nil { // what was carried out is still judged
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), collectGrace)
+		defer cancel()
+	}
 	b, err = c.collect(ctx, carried)
 	if err != nil {
 		return nil, errors.Join(stopped, err)
@@ -122,13 +127,8 @@ func (c *carrier) run(ctx context.Context, verdicts map[*Scenario]Verdict) (b *e
 	return b, errors.Join(stopped, err)
 }
 
-// collect takes what came, also when the run was interrupted.
+// collect takes what came, and adds what the clients saw.
 func (c *carrier) collect(ctx context.Context, carried []*slot) (*evidence.Bundle, error) {
-	if ctx.Err() != nil {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), collectGrace)
-		defer cancel()
-	}
 	if len(carried) > 0 {
 		if err := c.timed.WaitUntil(ctx, carried[len(carried)-1].end()); err != nil {
 			return nil, fmt.Errorf("waiting for the last slot's end: %w", err)

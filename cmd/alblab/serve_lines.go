@@ -179,8 +179,8 @@ func (p *printer) refused(pol *policy.Policy, h *wire.ClientHello, certs policy.
 	if len(x.Certificates) > 0 {
 		cures = append(cures, "an additional certificate "+x.Certificates[0])
 	}
-	if x.Client != "" {
-		cures = append(cures, "a client that gains "+x.Client)
+	if strings.HasPrefix(x.Client, "it must ") {
+		cures = append(cures, "the client: "+x.Client)
 	}
 	if len(cures) == 0 {
 		return s + "; no policy would let it in"

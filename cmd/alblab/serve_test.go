@@ -136,7 +136,7 @@ func TestServe(t *testing.T) {
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 	require.Equal(t, exitDone, s.end(t), s.errs)
 	require.Empty(t, s.errs.String())
-	s.find(t, `^flow  2 \S+ eni-\S+ 203\.0\.113\.10 10\.0\.\d\.10 \d+ 443 6 \d+ \d+ \d+ \d+ ACCEPT OK 2$`)
+	s.find(t, `^flow  \d+ \S+ eni-\S+ 203\.0\.113\.10 10\.0\.\d\.10 \d+ 443 6 \d+ \d+ \d+ \d+ ACCEPT OK 2$`)
 	require.NoDirExists(t, dir, "the temporary keys are taken away")
 }
 
