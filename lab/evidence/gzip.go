@@ -14,11 +14,10 @@ var gzipMagic = []byte{0x1f, 0x8b} // RFC 1952, section 2.3.1
 // row are one content), else as it is. For text use [NewLines], which does this itself.
 //
 // Damaged gzip gives what could be unpacked and then an error that says "damaged gzip".
-func Decompress(r io.Reader) io.Reader { return &gunzip{r: r} }
+func Decompress(r io.Reader) io.Reader { return &gunzip{src: &source{r: r}} }
 
 // gunzip decides at its first Read.
 type gunzip struct {
-	r   io.Reader
 	src *source
 	out io.Reader
 	err error
@@ -32,7 +31,7 @@ func (g *gunzip) Read(p []byte) (int, error) {
 		return 0, g.err
 	}
 	n, err := g.out.Read(p)
-	if err != nil && err != io.EOF && g.src != nil {
+	if err != nil && err != io.EOF {
 		err = g.src.blame(err)
 	}
 	if err != nil {
@@ -43,18 +42,17 @@ func (g *gunzip) Read(p []byte) (int, error) {
 
 func (g *gunzip) start() {
 	var head [2]byte
-	n, err := io.ReadFull(g.r, head[:])
+	n, err := io.ReadFull(g.src, head[:])
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
 		g.err = err
 		return
 	}
-	in := io.MultiReader(bytes.NewReader(head[:n]), g.r)
+	in := io.MultiReader(bytes.NewReader(head[:n]), g.src)
 	if !bytes.Equal(head[:n], gzipMagic) {
 		g.out = in
 		return
 	}
-	g.src = &source{r: in}
-	z, err := gzip.NewReader(g.src)
+	z, err := gzip.NewReader(in)
 	if err != nil {
 		g.err = g.src.blame(err)
 		return
@@ -62,14 +60,20 @@ func (g *gunzip) start() {
 	g.out = z
 }
 
-// source remembers a failure of the packed input, to tell it from damage.
+// source is the input. It remembers a failure of it, to tell that from damage, and is a failure if nothing comes for long.
 type source struct {
-	r   io.Reader
-	err error
+	r     io.Reader
+	empty int
+	err   error
 }
 
 func (s *source) Read(p []byte) (int, error) {
 	n, err := s.r.Read(p)
+	if n > 0 || err != nil {
+		s.empty = 0
+	} else if s.empty++; s.empty > 100 {
+		err = io.ErrNoProgress
+	}
 	if err != nil && err != io.EOF {
 		s.err = err
 	}

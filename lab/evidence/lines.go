@@ -119,20 +119,9 @@ func (l *Lines) fill() {
 		copy(b, l.buf[:l.end])
 		l.buf = b
 	}
-	for range 100 {
-		n, err := l.r.Read(l.buf[l.end:])
-		if n < 0 || n > len(l.buf)-l.end {
-			panic("evidence: reader returned an impossible count")
-		}
-		l.end += n
-		if err != nil {
-			l.err = err
-		}
-		if n > 0 || err != nil {
-			return
-		}
-	}
-	l.err = io.ErrNoProgress
+	n, err := l.r.Read(l.buf[l.end:])
+	l.end += n
+	l.err = err
 }
 
 // skipLine drops input up to the next line end, with the buffer as it is.
