@@ -18,7 +18,6 @@ import (
 	"github.com/alblab/alblab/lab/evidence/waflog"
 	"github.com/alblab/alblab/lab/pki"
 	"github.com/alblab/alblab/lab/policy"
-	"github.com/alblab/alblab/lab/vnet"
 )
 
 const (
@@ -128,7 +127,7 @@ type bench struct {
 	*memory
 	lb    *LoadBalancer
 	addr  string
-	clock *vnet.ManualClock
+	clock *testClock
 	ended chan Connection // each ended connection, without what borrows
 }
 
@@ -163,7 +162,7 @@ func start(t testing.TB, l Listener, change func(*Config)) *bench {
 	if l.Action == (Action{}) {
 		l.Action = Action{MessageBody: "alblab ok"}
 	}
-	b := &bench{memory: new(memory), clock: vnet.NewManualClock(time.Time{}), ended: make(chan Connection, 4096)}
+	b := &bench{memory: new(memory), clock: newTestClock(), ended: make(chan Connection, 4096)}
 	cfg := Config{
 		Name: testName, Account: "123456789012", Region: "us-east-1", Host: testHost,
 		Listeners: []Listener{l}, Clock: b.clock, Recorder: b.memory, Seed: 7,

@@ -367,7 +367,6 @@ func TestCBCSuitesAreThePolicysRest(t *testing.T) {
 	require.ElementsMatch(t, cbcSuites(), missing)
 }
 
-
 func allPolicies(t testing.TB) []*policy.Policy {
 	var out []*policy.Policy
 	for _, name := range policy.Names() {
