@@ -113,7 +113,7 @@ func (l *Lab) start(settings lab.Embedded, o *Options) error {
 	if err := l.startNetwork(); err != nil {
 		return err
 	}
-	if l.target, err = startTarget(l.net); err != nil {
+	if l.target, err = startTarget(l.net, l.clock.Now); err != nil {
 		return err
 	}
 	if err := l.startBalancer(settings, o); err != nil {

@@ -22,14 +22,14 @@ type target struct {
 	err    error
 }
 
-func startTarget(n *vnet.Network) (*target, error) {
+func startTarget(n *vnet.Network, now func() time.Time) (*target, error) {
 	l, err := n.Listen(targetAddr)
 	if err != nil {
 		return nil, fmt.Errorf("starting the target: %w", err)
 	}
 	t := &target{done: make(chan struct{})}
 	t.server = &http.Server{
-		Handler:           http.HandlerFunc(echoHeaders),
+		Handler:           echoHeaders(now),
 		ReadHeaderTimeout: time.Minute,
 		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
 	}
@@ -47,8 +47,11 @@ func (t *target) close() {
 	<-t.done
 }
 
-func echoHeaders(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	fmt.Fprintf(w, "%s %s %s\nHost: %s\n", r.Method, r.URL, r.Proto, r.Host)
-	_ = r.Header.Write(w)
+func echoHeaders(now func() time.Time) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Date", now().UTC().Format(http.TimeFormat))
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		fmt.Fprintf(w, "%s %s %s\nHost: %s\n", r.Method, r.URL, r.Proto, r.Host)
+		_ = r.Header.Write(w)
+	}
 }
