@@ -83,6 +83,8 @@ func noSuite(p *Policy, h *wire.ClientHello, l Lists, c CertSet) string {
 		}
 	}
 	switch {
+	case len(l.Suites) == 1 && len(both) == 0:
+		return "the one cipher suite that the client offers is not in the policy"
 	case len(both) == 0:
 		return fmt.Sprintf("none of the %s that the client offers is in the policy", count(len(l.Suites), "cipher suite", "cipher suites"))
 	case len(fit) == 0:

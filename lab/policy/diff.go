@@ -10,11 +10,11 @@ import (
 // what is weakened first, then what other clients may notice. The first field that differs decides.
 type Distance struct {
 	Versions       int `json:"versions"`        // steps by which the lowest version sinks
+	Lost           int `json:"lost"`            // versions that go away: clients that speak nothing else break, the others are held back
 	ForwardSecrecy int `json:"forward_secrecy"` // 1: suites without forward secrecy come in where there were none
 	Suites         int `json:"suites"`          // weak suites that come in: RSA key transport, CBC, 3DES
 	Schemes        int `json:"schemes"`         // signature schemes with SHA-1 or SHA-224 that come in
 	Properties     int `json:"properties"`      // what the policy promised and the other does not: FIPS, post-quantum groups, RFC 9151
-	Lost           int `json:"lost"`            // versions that go away, with the clients that speak nothing else
 	Family         int `json:"family"`          // 1: of another family
 	Uncertain      int `json:"uncertain"`       // 1: it is not known whether the other can be chosen
 	Changes        int `json:"changes"`         // entries that differ, of all lists
@@ -61,7 +61,7 @@ func (d Distance) Compare(e Distance) int {
 }
 
 func (d Distance) list() []int {
-	return []int{d.Versions, d.ForwardSecrecy, d.Suites, d.Schemes, d.Properties, d.Lost, d.Family, d.Uncertain, d.Changes}
+	return []int{d.Versions, d.Lost, d.ForwardSecrecy, d.Suites, d.Schemes, d.Properties, d.Family, d.Uncertain, d.Changes}
 }
 
 // FIPS tells whether the policy is one of the families that use FIPS-validated cryptography.

@@ -136,15 +136,15 @@ func price(p, q *Policy, d Distance) (words []string) {
 			words = append(words, fmt.Sprintf(format, args...))
 		}
 	}
-	add(d.Versions > 0, "lowest version sinks from %s to %s", p.Versions[0], q.Versions[0])
+	add(d.Versions > 0, "allows %s (now %s at least)", q.Versions[0], p.Versions[0])
+	lost := Diff(p, q).Versions.Removed
+	add(len(lost) > 0, "no %s any more", join(lost, ", no "))
 	add(d.ForwardSecrecy > 0, "suites without forward secrecy come in")
 	add(d.Suites > 0, "%s of CBC mode, 3DES or RSA key transport", count(d.Suites, "more suite", "more suites"))
 	add(d.Schemes > 0, "%s with SHA-1 or SHA-224", count(d.Schemes, "more signature scheme", "more signature schemes"))
 	add(p.FIPS() && !q.FIPS(), "no longer a FIPS policy")
 	add(p.PostQuantum() && !q.PostQuantum(), "no post-quantum groups")
 	add(p.strict9151() && !q.strict9151(), "no longer strictly RFC 9151")
-	lost := Diff(p, q).Versions.Removed
-	add(len(lost) > 0, "%s goes away", join(lost, " and "))
 	add(d.Uncertain > 0, "not known to be on offer: %s", q.Status)
 	return words
 }
