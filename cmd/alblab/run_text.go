@@ -56,10 +56,10 @@ func (a *app) printTable(r *scenarios.Report, took time.Duration) error {
 	return err
 }
 
-// foundWords says what the analyzers found, in so many words as fit.
+// foundWords says what the analyzers found, in a line for as much as fits.
 func foundWords(v *scenarios.Verdict) string {
 	if v.Verdict == scenarios.Skip || v.Verdict == scenarios.Error {
-		return cut(v.Message, 34)
+		return text.WrapSoft(v.Message, foundWidth)
 	}
 	var order []string
 	count := map[string]int{}
@@ -74,15 +74,11 @@ func foundWords(v *scenarios.Verdict) string {
 			order[i] = fmt.Sprintf("%s x%d", s, count[s])
 		}
 	}
-	return cut(strings.Join(order, ", "), 34)
+	return text.WrapSoft(strings.Join(order, ", "), foundWidth)
 }
 
-func cut(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	return s[:n-3] + "..."
-}
+// foundWidth leaves room for the longest scenario's name in 80 columns.
+const foundWidth = 34
 
 // JUnit's XML, as continuous integration reads it.
 type (
