@@ -20,7 +20,8 @@ import (
 //     server's), as Linux begins with quick ACKs, and the load balancer of experiment 1 acknowledges the hello before
 //     its RST,
 //   - at once if it reports a gap (SACK blocks) or that the window has opened, or after the peer's FIN,
-//   - when it acknowledges two full segments, or has replaced maxReplaced others,
+//   - at once if it acknowledges two full segments or maxUnacked small ones, or if the window is nearly closed: a sender
+//     that has used its windows up must never wait for the delay, which on a clock that stands still has no end,
 //   - after ackDelay, as on Linux.
 type delayedAcks struct {
 	clock  Clock
@@ -30,8 +31,10 @@ type delayedAcks struct {
 }
 
 const (
-	ackDelay    = 40 * time.Millisecond // Linux: TCP_DELACK_MIN
-	maxReplaced = 4                     // fewer than the initial window's 10 segments, so that a sender never waits for the delay
+	ackDelay     = 40 * time.Millisecond // Linux: TCP_DELACK_MIN
+	maxUnacked   = 8                     // segments; fewer than the 10 of the initial congestion window (RFC 6928)
+	windowUnit   = 128                   // bytes; netstack scales windows by 7 bits
+	nearlyClosed = 4                     // full segments
 )
 
 type ackShard struct {
@@ -48,12 +51,13 @@ type ackConn struct {
 
 // ackHalf is one direction.
 type ackHalf struct {
-	quick    int    // ACKs that go at once
-	sent     uint32 // the last acknowledgement number that went out
-	window   uint16 // and the window with it
-	fin      bool   // this side has sent FIN
-	held     *heldAck
-	replaced int
+	quick   int    // ACKs that go at once
+	sent    uint32 // the last acknowledgement number that went out
+	window  uint16 // and the window with it
+	fin     bool   // this side has sent FIN
+	unacked int    // segments with data of the peer that it did not cover, or more
+	end     uint32 // the sequence number after the last that this side has sent
+	held    *heldAck
 }
 
 // heldAck is an ACK that waits.
@@ -98,6 +102,10 @@ func (d *delayedAcks) hold(from, to *port, proto tcpip.NetworkProtocolNumber, h 
 	}
 	half, peer := &c.halves[me], &c.halves[1-me]
 	half.fin = half.fin || h.flags&header.TCPFlagFin != 0
+	if h.payload > 0 {
+		peer.unacked++
+		half.end = h.seq + h.payload
+	}
 	switch {
 	case h.flags&header.TCPFlagRst != 0, half.fin && peer.fin:
 		s.forget(key)
@@ -107,18 +115,17 @@ func (d *delayedAcks) hold(from, to *port, proto tcpip.NetworkProtocolNumber, h 
 			half.quick--
 		}
 		half.drop()
-		half.sent, half.window, half.replaced = h.ack, h.window, 0
+		half.passed(h, peer)
 		return false
 	}
 	if half.held == nil {
 		a := &heldAck{from: from, to: to, proto: proto, h: h, data: *data}
 		half.held = a
-		a.stop = d.clock.AfterFunc(ackDelay, func() { d.expire(s, half, a) })
+		a.stop = d.clock.AfterFunc(ackDelay, func() { d.expire(s, half, peer, a) })
 		return true
 	}
 	half.held.data.Release() // the delay runs from the first
 	half.held.h, half.held.data = h, *data
-	half.replaced++
 	return true
 }
 
@@ -129,26 +136,39 @@ func (d *delayedAcks) waits(half *ackHalf, h head) bool {
 	if half.held != nil {
 		ack, window = half.held.h.ack, half.held.h.window
 	}
-	if h.long || half.replaced >= maxReplaced || h.ack == ack && h.window > window {
-		return false
-	}
 	full := d.mtu - header.IPv4MinimumSize - header.TCPMinimumSize - 12 // 12: the timestamps
 	if h.src.Is6() {
 		full -= header.IPv6MinimumSize - header.IPv4MinimumSize
+	}
+	switch {
+	case h.long, h.ack == ack && h.window > window, half.unacked >= maxUnacked:
+		return false
+	case uint32(half.window)*windowUnit < nearlyClosed*full, uint32(h.window)*windowUnit < nearlyClosed*full:
+		return false
 	}
 	return h.ack-half.sent < 2*full
 }
 
 // expire sends a held ACK that nothing has replaced for the delay.
-func (d *delayedAcks) expire(s *ackShard, half *ackHalf, a *heldAck) {
+func (d *delayedAcks) expire(s *ackShard, half, peer *ackHalf, a *heldAck) {
 	s.mu.Lock()
 	mine := half.held == a
 	if mine {
-		half.held, half.sent, half.window, half.replaced = nil, a.h.ack, a.h.window, 0
+		half.held = nil
+		half.passed(a.h, peer)
 	}
 	s.mu.Unlock()
 	if mine {
 		d.resend(a)
+	}
+}
+
+// passed notes what a packet that went out has acknowledged. Segments still on their way when it was made keep being
+// counted, lest the ACK that covers them be held.
+func (h *ackHalf) passed(p head, peer *ackHalf) {
+	h.sent, h.window = p.ack, p.window
+	if p.ack == peer.end {
+		h.unacked = 0
 	}
 }
 

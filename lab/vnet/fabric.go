@@ -164,15 +164,15 @@ type head struct {
 	proto            tcpip.TransportProtocolNumber
 	srcPort, dstPort uint16 // TCP only
 	flags            header.TCPFlags
-	ack              uint32
+	seq, ack         uint32
 	window           uint16
-	payload          bool // the segment carries data
-	long             bool // its header holds more options than timestamps
+	payload          uint32 // bytes of data
+	long             bool   // its header holds more options than timestamps
 }
 
 // bareAck reports whether a segment acknowledges and does nothing else.
 func (h head) bareAck() bool {
-	return h.flags&^header.TCPFlagPsh == header.TCPFlagAck && !h.payload
+	return h.flags&^header.TCPFlagPsh == header.TCPFlagAck && h.payload == 0
 }
 
 // opens reports whether the packet asks for a new connection: a SYN that acknowledges nothing.
@@ -189,18 +189,18 @@ func headOf(pkt *stack.PacketBuffer) (h head) {
 	}
 	h.proto = pkt.TransportProtocolNumber
 	if h.proto == header.TCPProtocolNumber {
-		h.readTCP(pkt.TransportHeader().Slice(), pkt.Data().Size() > 0)
+		h.readTCP(pkt.TransportHeader().Slice(), pkt.Data().Size())
 	}
 	return h
 }
 
-func (h *head) readTCP(b []byte, payload bool) {
+func (h *head) readTCP(b []byte, payload int) {
 	if len(b) < header.TCPMinimumSize {
 		return
 	}
 	h.srcPort, h.dstPort = binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
-	h.ack, h.flags = binary.BigEndian.Uint32(b[8:]), header.TCPFlags(b[13])
-	h.window, h.long, h.payload = binary.BigEndian.Uint16(b[14:]), b[12]>>4 > 8, payload
+	h.seq, h.ack, h.flags = binary.BigEndian.Uint32(b[4:]), binary.BigEndian.Uint32(b[8:]), header.TCPFlags(b[13])
+	h.window, h.long, h.payload = binary.BigEndian.Uint16(b[14:]), b[12]>>4 > 8, uint32(payload)
 }
 
 // port is a stack's interface: a stack.LinkEndpoint.

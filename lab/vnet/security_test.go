@@ -149,7 +149,7 @@ func TestFaults(t *testing.T) {
 			_, err = c.Write(make([]byte, 164))
 			require.NoError(t, err)
 			require.NoError(t, n.Quiesce(testContext(t)))
-			clock.Advance(time.Second)
+			clock.Advance(2 * time.Second)
 			_, err = c.Read(make([]byte, 1))
 			require.ErrorContains(t, err, "connection reset by peer")
 			in, out := shapes()

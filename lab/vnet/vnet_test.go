@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -100,6 +101,48 @@ func TestEcho(t *testing.T) {
 			require.NoError(t, c.Close())
 			_, err = c.Read(b)
 			require.ErrorIs(t, err, net.ErrClosed)
+		})
+	}
+}
+
+// TestStillTransfer sends much data each way at once to slow readers while the clock stands still: no sender may wait for
+// a timer, such as that of a delayed ACK.
+func TestStillTransfer(t *testing.T) {
+	for _, piece := range []int{1, 100, 1448, 1449, 3000, 100_000} {
+		t.Run(strconv.Itoa(piece), func(t *testing.T) {
+			size := min(1<<20, 3000*piece)
+			c := testConfig()
+			c.Clock = NewManualClock(time.Time{})
+			n := start(t, c)
+			to := netip.AddrPortFrom(node4, 443)
+			var wg sync.WaitGroup
+			exchange := func(c *Conn) {
+				wg.Go(func() {
+					b := make([]byte, piece)
+					for range size / piece {
+						if _, err := c.Write(b); err != nil {
+							t.Error(err)
+							return
+						}
+					}
+				})
+				wg.Go(func() {
+					if _, err := io.CopyBuffer(io.Discard, struct{ io.Reader }{io.LimitReader(c, int64(size/piece*piece))}, make([]byte, 2*piece+1)); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			l, err := n.Listen(to)
+			require.NoError(t, err)
+			client, err := n.Dial(testContext(t), client4, to)
+			require.NoError(t, err)
+			server, err := l.Accept()
+			require.NoError(t, err)
+			for _, c := range []*Conn{client, server.(*Conn)} {
+				require.NoError(t, c.SetDeadline(time.Now().Add(time.Minute)))
+				exchange(c)
+			}
+			wg.Wait()
 		})
 	}
 }
