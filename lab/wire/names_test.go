@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/alblab/alblab/lab/labtest/tooltest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -74,11 +75,8 @@ func TestSuiteNames(t *testing.T) {
 }
 
 func TestSuiteNamesAgreeWithOpenSSL(t *testing.T) {
-	path, err := exec.LookPath("openssl")
-	if err != nil {
-		t.Skip("needs the program openssl")
-	}
-	out, err := exec.Command(path, "ciphers", "-stdname", "-V", "ALL:COMPLEMENTOFALL:@SECLEVEL=0").Output()
+	tooltest.Need(t, "openssl")
+	out, err := exec.Command("openssl", "ciphers", "-stdname", "-V", "ALL:COMPLEMENTOFALL:@SECLEVEL=0").Output()
 	require.NoError(t, err)
 	lines := regexp.MustCompile(`0x(..),0x(..) - (\S+)\s+- (\S+)`).FindAllStringSubmatch(string(out), -1)
 	require.NotEmpty(t, lines)
