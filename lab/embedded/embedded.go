@@ -110,7 +110,7 @@ func (l *Lab) start(settings lab.Embedded, o *Options) error {
 			return err
 		}
 	}
-	if err := l.startNetwork(); err != nil {
+	if err := l.startNetwork(settings.Seed); err != nil {
 		return err
 	}
 	if l.target, err = startTarget(l.net, l.clock.Now); err != nil {
@@ -125,7 +125,7 @@ func (l *Lab) start(settings lab.Embedded, o *Options) error {
 	return nil
 }
 
-func (l *Lab) startNetwork() error {
+func (l *Lab) startNetwork(seed uint64) error {
 	open := map[uint16]bool{}
 	for _, x := range l.listeners {
 		open[x.Port] = true
@@ -133,6 +133,7 @@ func (l *Lab) startNetwork() error {
 	allowed := l.spec.AllowedCIDRs
 	c := vnet.Config{
 		Clock:   l.clock,
+		Seed:    seed | 1<<63, // 0 would ask for chance
 		Clients: clientAddrs(),
 		Targets: []netip.Addr{targetAddr.Addr()},
 		Ingress: func(src netip.Addr, port uint16) bool { return open[port] && within(allowed, src) },
