@@ -183,9 +183,9 @@ func TestParseRefusesDamage(t *testing.T) {
 }
 
 func TestParseKeepsWhatIsOdd(t *testing.T) {
-	h, err := ParseClientHello(unhex(t, minimal("002b000100", "000a00020000", "00000000", "0010000702683200")))
+	_, err := ParseClientHello(unhex(t, minimal("002b000100", "000a00020000", "00000000", "0010000702683200")))
 	require.Error(t, err, "an ALPN list whose length is wrong")
-	h, err = ParseClientHello(unhex(t, minimal("002b000100", "000a00020000", "00000000", "003300020000")))
+	h, err := ParseClientHello(unhex(t, minimal("002b000100", "000a00020000", "00000000", "003300020000")))
 	require.NoError(t, err)
 	assert.True(t, h.HasSupportedVersions)
 	assert.Empty(t, h.SupportedVersions)

@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 )
 
 // Extension types that ParseClientHello looks into.
@@ -173,8 +174,10 @@ func appendList[T ~uint16](to []T, c *cursor, what string) []T {
 		c.fail(what + ": odd length")
 		return to
 	}
-	for b := c.b; len(b) >= 2; b = b[2:] {
-		to = append(to, T(binary.BigEndian.Uint16(b)))
+	b, n := c.b, len(to)
+	to = slices.Grow(to, len(b)/2)[:n+len(b)/2]
+	for i := range to[n:] {
+		to[n+i] = T(binary.BigEndian.Uint16(b[2*i:]))
 	}
 	c.at, c.b = c.at+len(c.b), nil
 	return to
