@@ -84,9 +84,9 @@ func (f *frames) skip(n int64) error {
 func (f *frames) section(h []byte) error {
 	switch {
 	case binary.LittleEndian.Uint32(h[8:]) == byteOrderMagic:
-		f.order, f.little = binary.LittleEndian, true
+		f.order = binary.LittleEndian
 	case binary.BigEndian.Uint32(h[8:]) == byteOrderMagic:
-		f.order, f.little = binary.BigEndian, false
+		f.order = binary.BigEndian
 	default:
 		return f.resyncBlock(fmt.Sprintf("a section header without byte order, it has % x", h[8:12]))
 	}

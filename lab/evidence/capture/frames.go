@@ -28,7 +28,6 @@ type frames struct {
 	data    []byte
 	full    int // length of the frame on the wire
 	order   binary.ByteOrder
-	little  bool
 	started bool
 	done    bool
 	ng      bool
@@ -113,7 +112,7 @@ func (f *frames) start() error {
 	}
 	switch binary.LittleEndian.Uint32(b) {
 	case magicMicro, magicNano:
-		f.order, f.little = binary.LittleEndian, true
+		f.order = binary.LittleEndian
 	case blockSection: // reads the same both ways
 		f.ng = true
 		return nil

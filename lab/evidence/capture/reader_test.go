@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -477,4 +478,31 @@ func TestNoAllocations(t *testing.T) {
 		for range Packets(bytes.NewReader(file), nil) {
 		}
 	}), 30.0, "for 5,000 packets")
+}
+
+// Written from several goroutines, every packet is whole.
+func TestWritersAreSafeForConcurrentUse(t *testing.T) {
+	packets := refused(t, "203.0.113.10:32768", "10.0.1.10:443").packets
+	var plain, mirrored bytes.Buffer
+	w, err := NewWriter(&plain, nil)
+	require.NoError(t, err)
+	m, err := NewMirrorWriter(&mirrored, MirrorOptions{Sessions: []Session{{Source: netip.MustParseAddr("10.0.0.1")}}, Target: netip.MustParseAddr("10.0.0.2")})
+	require.NoError(t, err)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for i := range 300 {
+				p := packets[i%len(packets)]
+				_ = w.WriteIP(p.at, clientMAC, nodeMAC, p.ip)
+				_ = m.WriteIP(p.at, 0, clientMAC, nodeMAC, p.ip)
+			}
+		})
+	}
+	wg.Wait()
+	require.NoError(t, errors.Join(w.Flush(), m.Flush()))
+	for _, file := range [][]byte{plain.Bytes(), mirrored.Bytes()} {
+		got, errs := read(t, file)
+		require.Empty(t, errs)
+		require.Len(t, got, 1200)
+	}
 }
