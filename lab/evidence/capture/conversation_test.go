@@ -50,13 +50,26 @@ func TestExperiment1(t *testing.T) {
 	}
 }
 
+// play is a connection and what is to be seen of it.
+type play struct {
+	name  string
+	play  func(f *flow)
+	check func(*testing.T, *Conversation)
+}
+
+func playAll(t *testing.T, all []play) {
+	t.Helper()
+	for _, tt := range all {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newScript(t)
+			tt.play(s.flow("203.0.113.10:40000", "10.0.1.10:443"))
+			tt.check(t, s.one())
+		})
+	}
+}
+
 func TestHandshakes(t *testing.T) {
-	type check = func(*testing.T, *Conversation)
-	tests := []struct {
-		name  string
-		play  func(f *flow)
-		check check
-	}{
+	playAll(t, []play{
 		{"SYN without answer", func(f *flow) {
 			f.send(true, SYN, nil)
 			f.cSeq--
@@ -105,6 +118,11 @@ func TestHandshakes(t *testing.T) {
 			require.EqualValues(t, 19, c.FromServer.Flags)
 			require.EqualValues(t, 3, c.FromClient.Flags)
 		}},
+	})
+}
+
+func TestFirstBytes(t *testing.T) {
+	playAll(t, []play{
 		{"plain HTTP", func(f *flow) {
 			f.open()
 			f.send(true, PSH|ACK, []byte("GET / HTTP/1.1\r\nHost: lab\r\n\r\n"+string(bytes.Repeat([]byte("x"), 100))))
@@ -141,6 +159,11 @@ func TestHandshakes(t *testing.T) {
 			require.Zero(t, c.HelloFrame)
 			require.False(t, c.Incomplete, "the client sent no more")
 		}},
+	})
+}
+
+func TestEndings(t *testing.T) {
+	playAll(t, []play{
 		{"alert, then FIN", func(f *flow) {
 			f.open()
 			f.send(true, PSH|ACK, hello11(f.s.t, 0))
@@ -165,6 +188,11 @@ func TestHandshakes(t *testing.T) {
 			require.Equal(t, 5, c.FromClient.RSTFrame)
 			require.Equal(t, 5, c.EndFrame)
 		}},
+	})
+}
+
+func TestOddCaptures(t *testing.T) {
+	playAll(t, []play{
 		{"capture begins later", func(f *flow) {
 			f.send(true, PSH|ACK, record(recordAppData, 1, 2, 3))
 			f.send(false, PSH|ACK, record(recordAppData, 1, 2, 3))
@@ -218,14 +246,7 @@ func TestHandshakes(t *testing.T) {
 			require.Equal(t, wire.FormatSSLv2, c.Hello.Format)
 			require.Equal(t, &wire.Alert{Level: 2, Description: 40}, c.FromClient.Alert, "what follows is followed")
 		}},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			s := newScript(t)
-			tt.play(s.flow("203.0.113.10:40000", "10.0.1.10:443"))
-			tt.check(t, s.one())
-		})
-	}
+	})
 }
 
 // Mutual TLS under TLS 1.2 as in experiment 2: CertificateRequest, an empty Certificate, then a reset.
