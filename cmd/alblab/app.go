@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -29,6 +30,7 @@ type app struct {
 	color  bool // standard output is a terminal and colours are welcome
 	live   bool // standard error is a terminal: a progress line may be drawn
 	negate bool // the judgement is negative
+	warnMu sync.Mutex
 }
 
 // run carries out a command line and returns the exit code.
@@ -94,6 +96,8 @@ func printProblem(w io.Writer, err error) {
 
 // warn prints something that does not stop the work.
 func (a *app) warn(format string, args ...any) {
+	a.warnMu.Lock()
+	defer a.warnMu.Unlock()
 	fmt.Fprintf(a.err, "alblab: warning: %s\n", fmt.Sprintf(format, args...))
 }
 

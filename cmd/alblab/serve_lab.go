@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net"
 	"os"
@@ -33,10 +34,11 @@ func (a *app) serve(ctx context.Context, spec lab.Spec, f *serveFlags) (err erro
 	defer cancel(nil)
 	p := newPrinter(a, cancel)
 	l, err := embedded.Start(ctx, spec, &embedded.Options{
-		Dir: f.out, WallClock: true, Observe: p.connection, Flow: p.flow,
+		Dir: f.out, WallClock: true, Observe: p.connection, Flow: p.flow, Logger: slog.New(&warner{app: a}),
 	})
 	if err != nil {
-		return errors.Join(err, p.stop())
+		p.stop()
+		return err
 	}
 	keys, removeKeys, err := writeKeys(l, f.out)
 	if err == nil {
@@ -107,9 +109,12 @@ func (a *app) finish(ctx context.Context, l *embedded.Lab, out string, p *printe
 	ctx, cancel := cleanContext(ctx)
 	defer cancel()
 	_, err := l.Collect(ctx) // writes out the open flow-log windows and the manifest
-	err = errors.Join(err, l.Close(), p.stop())
-	if out != "" {
-		fmt.Fprintf(a.out, "evidence is in %s: alblab analyze %s\n", out, out)
+	err = errors.Join(err, l.Close())
+	p.stop()
+	if err != nil && out != "" {
+		err = hint(firstLine(err), "what was written before is in %s: alblab analyze %s", out, shellQuote(out))
+	} else if out != "" {
+		fmt.Fprintf(a.out, "evidence is in %s: alblab analyze %s\n", out, shellQuote(out))
 	}
 	return errors.Join(err, a.out.Flush())
 }

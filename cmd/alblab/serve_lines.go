@@ -79,11 +79,10 @@ func (p *printer) know(l *embedded.Lab, spec lab.Spec) {
 func (p *printer) start() { p.started.Do(func() { close(p.begin) }) }
 
 // stop prints what waits and ends.
-func (p *printer) stop() error {
+func (p *printer) stop() {
 	p.start()
 	close(p.events)
 	p.wg.Wait()
-	return nil
 }
 
 // connection implements embedded's Observe.
@@ -162,7 +161,11 @@ func (p *printer) line(e ended) string {
 	if e.outcome.ALPN != "" {
 		alpn = " " + e.outcome.ALPN
 	}
-	return fmt.Sprintf("%s%s%s, completed, %d requests", head, done, alpn, e.requests)
+	requests := "requests"
+	if e.requests == 1 {
+		requests = "request"
+	}
+	return fmt.Sprintf("%s%s%s, completed, %d %s", head, done, alpn, e.requests, requests)
 }
 
 // refused says why a hello was refused, and the least strict change that cures it.

@@ -124,7 +124,7 @@ func TestServe(t *testing.T) {
 	require.NoError(t, res.Body.Close())
 	require.Equal(t, "alblab ok", string(body))
 	require.Equal(t, "awselb/2.0", res.Header.Get("Server"))
-	s.find(t, `203\.0\.113\.10:\d+ https: offers up to TLSv1\.\d.*; TLSv1\.2 ECDHE-\S+ .*completed, 1 requests`)
+	s.find(t, `203\.0\.113\.10:\d+ https: offers up to TLSv1\.\d.*; TLSv1\.2 ECDHE-\S+ .*completed, 1 request$`)
 
 	_, err = s.client(t, &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}).Get(s.url)
 	require.ErrorContains(t, err, "reset by peer")
@@ -152,7 +152,7 @@ func TestServeVerify(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, res.Body.Close())
 	require.Equal(t, http.StatusOK, res.StatusCode)
-	s.find(t, `completed, 1 requests`)
+	s.find(t, `completed, 1 request$`)
 	require.Equal(t, exitDone, s.end(t), s.errs)
 
 	// What is kept is a bundle that analyze reads.
