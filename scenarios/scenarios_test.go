@@ -17,11 +17,15 @@ import (
 func start(t *testing.T) func(context.Context, lab.Spec) (lab.Lab, error) {
 	switch name := os.Getenv("ALBLAB_LAB"); name {
 	case "", "embedded":
-		return func(ctx context.Context, spec lab.Spec) (lab.Lab, error) { return embedded.Start(ctx, spec, nil) }
+		return startLab
 	default:
 		t.Fatalf("ALBLAB_LAB=%s: there is no such lab; use embedded", name)
 		return nil
 	}
+}
+
+func startLab(ctx context.Context, spec lab.Spec) (lab.Lab, error) {
+	return embedded.Start(ctx, spec, nil)
 }
 
 // TestScenarios runs all scenarios on one lab and judges each in a subtest.
