@@ -142,3 +142,14 @@ func TestFirstLine(t *testing.T) {
 	require.EqualError(t, firstLine(fmt.Errorf("a\nb\nc")), "a (and 2 more)")
 	require.EqualError(t, firstLine(fmt.Errorf("a")), "a")
 }
+
+func FuzzListener(f *testing.F) {
+	for _, s := range []string{"443=2016-08", "443=,mtls=verify", "443=2016-08,cert=rsa:3072:sha384,mtls=off", "=", "443=x,y=z"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if port, _, err := parseListener(s); err == nil {
+			require.NotZero(t, port)
+		}
+	})
+}

@@ -126,31 +126,35 @@ func (f *serveFlags) labSpec() (lab.Spec, error) {
 // blockedForwarded is what the default web ACL blocks (RFC 5737).
 var blockedForwarded = netip.MustParsePrefix("192.0.2.66/32")
 
-// readSpec reads a lab.Spec. Unknown fields are errors: a misspelt one would change nothing, silently.
+// readSpec reads a lab.Spec from a file.
 func readSpec(path string) (lab.Spec, error) {
-	var spec lab.Spec
 	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return spec, fmt.Errorf("--spec: no file %s", path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return lab.Spec{}, fmt.Errorf("--spec: no file %s", path)
+	case err != nil:
+		return lab.Spec{}, fmt.Errorf("--spec: %w", err)
 	}
-	if err != nil {
-		return spec, fmt.Errorf("--spec: %w", err)
-	}
+	return decodeSpec(path, b)
+}
+
+// decodeSpec reads a lab.Spec. Unknown fields are errors: a misspelt one would change nothing, silently.
+func decodeSpec(path string, b []byte) (lab.Spec, error) {
+	var spec lab.Spec
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
-	err = d.Decode(&spec)
+	err := d.Decode(&spec)
 	if err == nil && d.More() {
 		err = errors.New("more than one JSON value")
 	}
-	if err != nil {
-		at := min(int(d.InputOffset()), len(b))
-		line := bytes.Count(b[:at], []byte("\n")) + 1
-		if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-			err = errors.New("the file ends in the middle")
-		}
-		return spec, fmt.Errorf("--spec: %s:%d: %w", path, line, err)
+	if err == nil {
+		return spec, nil
 	}
-	return spec, nil
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		err = errors.New("the file ends in the middle")
+	}
+	line := bytes.Count(b[:min(int(d.InputOffset()), len(b))], []byte("\n")) + 1
+	return lab.Spec{}, fmt.Errorf("--spec: %s:%d: %w", path, line, err)
 }
 
 // checkListen refuses addresses that other machines can reach, unless that is wanted.
