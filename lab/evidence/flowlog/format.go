@@ -14,6 +14,7 @@ type Format struct {
 	set      uint32 // of plan
 	required uint32 // fields that a record with log-status OK has
 	others   int    // columns that go to Record.Other
+	twin     []int  // by column: for a packet's address, the column of the interface's before it, else -1
 	isPlain  bool   // begins with the default format's fields
 	loose    bool   // a header row would pass as a record
 }
@@ -95,6 +96,12 @@ func newFormat(cols []column) *Format {
 		}
 	}
 	f.set &^= fOther.bit()
+	for i, id := range f.plan {
+		f.twin = append(f.twin, -1)
+		if id == fPktSrcAddr || id == fPktDstAddr {
+			f.twin[i] = slices.Index(f.plan[:i], id-fPktSrcAddr+fSrcAddr)
+		}
+	}
 	f.required = f.set & trafficBits
 	if f.set&fType.bit() != 0 {
 		// Assumption: traffic of type EFA does not have ports, and maybe no addresses.

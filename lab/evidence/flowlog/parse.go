@@ -35,6 +35,13 @@ func (f *Format) parse(line []byte, size int, ends []int32, r *Record) bool {
 			others++
 			continue
 		}
+		if j := f.twin[k]; j > 0 && string(line[ends[j-1]+1:ends[j]]) == string(line[s:e]) { // as nearly always
+			a := r.address(f.plan[j])
+			if *r.address(id) = *a; !a.IsValid() {
+				present &^= id.bit()
+			}
+			continue
+		}
 		has, ok := r.parseField(id, line, s, e)
 		if !ok {
 			return false
@@ -52,10 +59,10 @@ const defaultBits = 1<<(fLogStatus+1) - 1<<fVersion
 // parseDefault reads the 14 fields of the default format.
 func parseDefault(b []byte, ends *[fLogStatus]int32, r *Record) bool {
 	end := func(f field) int { return int(ends[f-fVersion]) }
-	version := number(b, 0, end(fVersion), maxVersion)
+	version := shortNumber(b, 0, end(fVersion), maxVersion)
 	src := number(b, end(fDstAddr)+1, end(fSrcPort), maxPort)
 	dst := number(b, end(fSrcPort)+1, end(fDstPort), maxPort)
-	protocol := number(b, end(fDstPort)+1, end(fProtocol), maxByte)
+	protocol := shortNumber(b, end(fDstPort)+1, end(fProtocol), maxByte)
 	packets := number(b, end(fProtocol)+1, end(fPackets), maxCount)
 	bytes := number(b, end(fPackets)+1, end(fBytes), maxCount)
 	start := number(b, end(fBytes)+1, end(fStart), maxUnixTime)
@@ -123,7 +130,7 @@ func (r *Record) parseField(id field, b []byte, s, e int) (has, ok bool) {
 	var n int64
 	switch id {
 	case fVersion:
-		n = number(b, s, e, maxVersion)
+		n = shortNumber(b, s, e, maxVersion)
 		r.Version = int(n)
 		return true, n >= 2
 	case fSrcPort:
@@ -133,13 +140,13 @@ func (r *Record) parseField(id field, b []byte, s, e int) (has, ok bool) {
 		n = number(b, s, e, maxPort)
 		r.DstPort = int(n)
 	case fProtocol:
-		n = number(b, s, e, maxByte)
+		n = shortNumber(b, s, e, maxByte)
 		r.Protocol = int(n)
 	case fTCPFlags:
-		n = number(b, s, e, maxByte)
+		n = shortNumber(b, s, e, maxByte)
 		r.TCPFlags = int(n)
 	case fTrafficPath:
-		n = number(b, s, e, maxByte)
+		n = shortNumber(b, s, e, maxByte)
 		r.TrafficPath = int(n)
 	case fPackets:
 		n = number(b, s, e, maxCount)

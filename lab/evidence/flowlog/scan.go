@@ -39,6 +39,14 @@ func number(b []byte, s, e int, limit uint64) int64 {
 	return int64(v)
 }
 
+// shortNumber is number, quick where one digit is usual.
+func shortNumber(b []byte, s, e int, limit uint64) int64 {
+	if d := b[s] - '0'; e-s == 1 && d <= 9 {
+		return int64(d)
+	}
+	return number(b, s, e, limit)
+}
+
 // longNumber is number for any length.
 func longNumber(b []byte, limit uint64) int64 {
 	if len(b) == 0 || len(b) > 19 || b[0] == '0' {
@@ -126,25 +134,34 @@ func ipv4(b []byte, s, e int) (uint32, bool) {
 	if dots != end {
 		return 0, false
 	}
-	v1, bad1 := octet(p, 0, d1)
-	v2, bad2 := octet(p, d1+1, d2)
-	v3, bad3 := octet(p, d2+1, d3)
-	v4, bad4 := octet(p, d3+1, n)
-	return v1<<24 | v2<<16 | v3<<8 | v4, bad1|bad2|bad3|bad4 == 0
+	// Two octets in one word, each with its digits at the upper end of 32 bits and zeros behind them.
+	n1, n2, n3, n4 := d1, d2-d1-1, d3-d2-1, n-d3-1
+	w1 := octet(p, 0, n1) | octet(p, d1+1, n2)<<32
+	w2 := octet(p, d2+1, n3) | octet(p, d3+1, n4)<<32
+	v1 := w1>>8&lanes*100 + w1>>16&lanes*10 + w1>>24&lanes
+	v2 := w2>>8&lanes*100 + w2>>16&lanes*10 + w2>>24&lanes
+	// A subtraction borrows from the upper bit if there is a leading zero, and if there are no digits, or four.
+	least1 := (v1 | upper) - (leastOfLength[n1&3] | leastOfLength[n2&3]<<32)
+	least2 := (v2 | upper) - (leastOfLength[n3&3] | leastOfLength[n4&3]<<32)
+	bad := notDigits(w1) | notDigits(w2) | (v1|v2)&^lanes | (least1&least2&upper ^ upper)
+	if bad != 0 || uint((n1-1)|(n2-1)|(n3-1)|(n4-1)) > 3 {
+		return 0, false
+	}
+	return uint32(v1<<24 | v1>>32<<16 | v2<<8 | v2>>32), true
 }
 
-// octet reads p[s:e]. bad is not zero if it is not a number up to 255 in its shortest form.
-func octet(p *[20]byte, s, e int) (v, bad uint32) {
-	n := uint32(e - s)
-	w := (binary.LittleEndian.Uint32(p[s&15:]) ^ 0x30303030) << ((32 - 8*n) & 31)
-	v = w>>8&0xff*100 + w>>16&0xff*10 + w>>24
-	// The sign bits of the last two tell of a value that is too large, and of a leading zero.
-	bad = (w+0x76767676|w)&0x80808080 | (255-v)&(1<<31) | (v-leastOfLength[n&3])&(1<<31) | (n-1)&^3 | n&4
-	return v, bad
+const (
+	lanes = 0x000000ff000000ff // a byte in each half of a word
+	upper = 0x0000800000008000 // a bit above what octets need
+)
+
+// octet returns the n digits at p[s], n from 1 to 3.
+func octet(p *[20]byte, s, n int) uint64 {
+	return uint64((binary.LittleEndian.Uint32(p[s&15:]) ^ 0x30303030) << (uint(32-8*n) & 31))
 }
 
-// leastOfLength is the least number of as many digits; none has none or four.
-var leastOfLength = [4]uint32{1 << 30, 0, 10, 100}
+// leastOfLength is the least number of as many digits; none has none, or four.
+var leastOfLength = [4]uint64{1 << 15, 0, 10, 100}
 
 // ipv6 reads an address in the forms of RFC 4291, section 2.2.
 func ipv6(b []byte, i, e int) (a [16]byte, ok bool) {
