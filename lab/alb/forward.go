@@ -36,7 +36,7 @@ func (x *exchange) forward(ctx context.Context) *response {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var once sync.Once
 	var connected time.Time
-	got := &gotConn{note: func(addr string) {
+	got := &gotConn{kept: make(chan struct{}), note: func(addr string) {
 		once.Do(func() { connected = clock.Now() })
 		x.target = addr
 	}}
@@ -59,7 +59,7 @@ func (x *exchange) forward(ctx context.Context) *response {
 	}
 	x.tgCode = resp.StatusCode
 	x.times = [3]time.Duration{connected.Sub(x.created), now.Sub(connected), 0}
-	r := &response{status: resp.StatusCode, header: resp.Header, length: resp.ContentLength, body: &cancelBody{resp.Body, cancel}}
+	r := &response{status: resp.StatusCode, header: resp.Header, length: resp.ContentLength, body: &targetBody{resp.Body, ctx, cancel, got}}
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		if tunnel, ok := resp.Body.(io.ReadWriteCloser); ok {
 			r.tunnel, r.body = tunnel, nil
@@ -71,8 +71,10 @@ func (x *exchange) forward(ctx context.Context) *response {
 }
 
 func (x *exchange) targetFailed(err, cause error) *response {
-	x.c.count(metricTargetErrors, 1)
 	var dial *dialError
+	if errors.As(err, &dial) {
+		x.c.count(metricTargetErrors, 1)
+	}
 	switch {
 	case errors.Is(cause, errTargetTimeout), errors.Is(err, errConnectTimeout), errors.Is(cause, errConnectTimeout):
 		return x.page(http.StatusGatewayTimeout)
@@ -82,13 +84,20 @@ func (x *exchange) targetFailed(err, cause error) *response {
 	return x.page(http.StatusBadGateway)
 }
 
-// cancelBody frees the request's context with its body.
-type cancelBody struct {
+// targetBody is a target's response body. Closing it frees the request's context.
+type targetBody struct {
 	io.ReadCloser
+	ctx    context.Context
 	cancel context.CancelCauseFunc
+	got    *gotConn
 }
 
-func (b *cancelBody) Close() error { err := b.ReadCloser.Close(); b.cancel(nil); return err }
+func (b *targetBody) Close() error {
+	err := b.ReadCloser.Close()
+	b.got.settle(b.ctx)
+	b.cancel(nil)
+	return err
+}
 
 // outgoing is the request as the target gets it.
 func (x *exchange) outgoing(ctx context.Context) (*http.Request, error) {
@@ -104,6 +113,8 @@ func (x *exchange) outgoing(ctx context.Context) (*http.Request, error) {
 	out.Proto, out.ProtoMajor, out.ProtoMinor = "HTTP/1.1", 1, 1
 	if in.ContentLength == 0 {
 		out.Body = nil
+	} else if b, ok := in.Body.(*bodyReader); ok {
+		out.Body = b.lend()
 	}
 	upgrade := ""
 	if httpguts.HeaderValuesContainsToken(in.Header["Connection"], "Upgrade") {

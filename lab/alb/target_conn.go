@@ -9,7 +9,8 @@ import (
 // targetConn is a connection to a target. It ends when nothing has been sent for the idle timeout.
 type targetConn struct {
 	net.Conn
-	lb *LoadBalancer
+	lb   *LoadBalancer
+	done chan struct{} // closed by Close
 
 	mu     sync.Mutex
 	last   time.Time
@@ -50,8 +51,11 @@ func (t *targetConn) Write(b []byte) (int, error) { t.touch(); return t.Conn.Wri
 
 func (t *targetConn) Close() error {
 	t.mu.Lock()
-	t.closed = true
-	t.stop()
+	if !t.closed {
+		t.closed = true
+		t.stop()
+		close(t.done)
+	}
 	t.mu.Unlock()
 	return t.Conn.Close()
 }

@@ -5,12 +5,52 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"sync"
 )
 
 type gotConnKey struct{}
 
-// gotConn is told which target a request goes to.
-type gotConn struct{ note func(addr string) }
+// gotConn is told which connection a request goes over, and what becomes of it after the response.
+type gotConn struct {
+	note func(addr string)
+	mu   sync.Mutex
+	conn *targetConn
+	kept chan struct{} // closed when the connection waits for the next request
+}
+
+func (g *gotConn) trace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GotConn: func(info httptrace.GotConnInfo) {
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			g.conn, _ = info.Conn.(*targetConn)
+			if a := addrPort(info.Conn.RemoteAddr()); a.IsValid() {
+				g.note(a.String())
+			}
+		},
+		PutIdleConn: func(err error) {
+			if err == nil {
+				close(g.kept)
+			}
+		},
+	}
+}
+
+// settle waits until the connection of a response that has been read is free for the next request, or closed. net/http
+// does that on the side; whoever has a response must be able to count on how the next request goes.
+func (g *gotConn) settle(ctx context.Context) {
+	g.mu.Lock()
+	conn := g.conn
+	g.mu.Unlock()
+	if conn == nil {
+		return
+	}
+	select {
+	case <-g.kept:
+	case <-conn.done:
+	case <-ctx.Done():
+	}
+}
 
 // dialError is a failure to connect to a target.
 type dialError struct{ err error }
@@ -47,9 +87,7 @@ type tracing struct{ t *http.Transport }
 
 func (t tracing) RoundTrip(r *http.Request) (*http.Response, error) {
 	if got, ok := r.Context().Value(gotConnKey{}).(*gotConn); ok {
-		r = r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
-			GotConn: func(info httptrace.GotConnInfo) { got.note(addrPort(info.Conn.RemoteAddr()).String()) },
-		}))
+		r = r.WithContext(httptrace.WithClientTrace(r.Context(), got.trace()))
 	}
 	return t.t.RoundTrip(r)
 }
@@ -68,7 +106,7 @@ func (lb *LoadBalancer) dialTarget(ctx context.Context, node Node) (net.Conn, er
 	}
 	lb.cfg.Recorder.Count(metricNewConnections, node.Zone, 1)
 	lb.cfg.Recorder.Count(metricActiveConnections, node.Zone, 1)
-	t := &targetConn{Conn: conn, lb: lb}
+	t := &targetConn{Conn: conn, lb: lb, done: make(chan struct{})}
 	t.arm()
 	return t, nil
 }
