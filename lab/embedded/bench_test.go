@@ -49,9 +49,21 @@ func profile(b *testing.B, name string) *clients.Profile {
 		one.ALPN = []string{"http/1.1"}
 		return &one
 	}
+	return recorded(b, name)
+}
+
+// recorded sends the bytes that a profile would send: what a uTLS client costs to build a hello is not the lab's cost.
+func recorded(b *testing.B, name string) *clients.Profile {
 	p, err := clients.ByName(name)
 	require.NoError(b, err)
-	return p
+	l := labtest.Start(b, experiment1)
+	conn, err := l.Dial(b.Context(), lab.Vantage{}, "https")
+	require.NoError(b, err)
+	a, err := clients.Do(b.Context(), conn, clients.Call{Profile: p, ServerName: l.Endpoint().Host})
+	require.NoError(b, err)
+	raw, err := clients.Recorded(name, a.Hello)
+	require.NoError(b, err)
+	return raw
 }
 
 func benchmarkConnections(b *testing.B, l *embedded.Lab, p *clients.Profile, on bool) {
