@@ -45,23 +45,30 @@ func (lb *LoadBalancer) serveConn(t *transport, node Node, ln *listener) {
 	c := &conn{lb: lb, ln: ln, node: node, t: t, client: t.remoteAddrPort(), start: lb.cfg.Clock.Now()}
 	c.ids = lb.ids.connection(c.client, node.Private, ln.Port)
 	c.id = c.ids.conn()
-	c.reader = helloReaders.Get().(*wire.HelloReader)
+	in := helloBuffers.Get().(*helloBuffer)
+	c.reader = &in.HelloReader
 	defer func() {
-		c.reader.Reset()
-		helloReaders.Put(c.reader)
+		in.Reset()
+		helloBuffers.Put(in)
 	}()
 	c.count(metricNewConnections, 1)
-	c.serve()
+	c.serve(in.buf[:])
 	c.observe()
 }
 
-// helloReaders keeps the buffers of connections that have ended.
-var helloReaders = sync.Pool{New: func() any { return new(wire.HelloReader) }}
+// helloBuffer is what reading a hello takes.
+type helloBuffer struct {
+	wire.HelloReader
+	buf [2048]byte
+}
 
-func (c *conn) serve() {
+// helloBuffers keeps those of connections that have ended.
+var helloBuffers = sync.Pool{New: func() any { return new(helloBuffer) }}
+
+func (c *conn) serve(buf []byte) {
 	out := &c.report.Outcome
 	out.Stage = wire.StageSilent
-	if !c.readHello() {
+	if !c.readHello(buf) {
 		return
 	}
 	out.Stage = wire.StageHello
@@ -92,8 +99,7 @@ func (c *conn) serve() {
 var limitations = Limitations()
 
 // readHello reads until the ClientHello is whole. It ends the connection and returns false if none comes.
-func (c *conn) readHello() bool {
-	buf := make([]byte, 2048)
+func (c *conn) readHello(buf []byte) bool {
 	for {
 		n, err := c.t.read(buf)
 		switch c.reader.Feed(buf[:n]) {

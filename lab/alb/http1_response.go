@@ -56,7 +56,10 @@ func (h *http1) write(req *http.Request, r *response, keep bool, finish func(sen
 
 // writeBody passes a body on as it comes. What is written last stays in the buffer.
 func (h *http1) writeBody(r *response, chunked bool) error {
-	var out io.Writer = h.bw
+	if r.own {
+		_, err := io.Copy(h.bw, r.body)
+		return err
+	}
 	if chunked {
 		cw := httputil.NewChunkedWriter(h.bw)
 		if err := h.copyFlushing(cw, r); err != nil {
@@ -66,7 +69,7 @@ func (h *http1) writeBody(r *response, chunked bool) error {
 		_, err := io.WriteString(h.bw, "\r\n")
 		return err
 	}
-	return h.copyFlushing(out, r)
+	return h.copyFlushing(h.bw, r)
 }
 
 func (h *http1) copyFlushing(w io.Writer, r *response) error {

@@ -212,17 +212,20 @@ func TestPolicyBindsClientCertificates(t *testing.T) {
 	require.Empty(t, testTrustStore(t).Verify(chain, VerifyOptions{Now: now}))
 }
 
+func parseChain(t testing.TB, k pki.Kind) (chain []*x509.Certificate) {
+	for _, der := range clientCert(t, k).Certificate {
+		c, err := x509.ParseCertificate(der)
+		require.NoError(t, err)
+		chain = append(chain, c)
+	}
+	return chain
+}
+
 // TestKindsOfCertificates holds Verify against pki's table without a handshake.
 func TestKindsOfCertificates(t *testing.T) {
 	ts := testTrustStore(t)
 	for _, k := range pki.Kinds() {
-		cert := clientCert(t, k.Kind)
-		var chain []*x509.Certificate
-		for _, der := range cert.Certificate {
-			c, err := x509.ParseCertificate(der)
-			require.NoError(t, err)
-			chain = append(chain, c)
-		}
+		chain := parseChain(t, k.Kind)
 		got := ts.Verify(chain, VerifyOptions{Now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)})
 		switch k.Kind {
 		case pki.KindEd25519:
