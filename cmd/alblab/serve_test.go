@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/alblab/alblab/lab/labtest/tooltest"
 )
 
 // served is a running serve command.
@@ -164,10 +166,7 @@ func TestServeVerify(t *testing.T) {
 
 // TestServeCurl is experiment 1 by hand: curl's own words, and its exit code.
 func TestServeCurl(t *testing.T) {
-	curl, err := exec.LookPath("curl")
-	if err != nil {
-		t.Skip("curl is not installed: a client that we did not write is not tried")
-	}
+	curl := tooltest.Need(t, "curl")
 	s := startServe(t, "--listen", "127.0.0.1:0", "--policy", "FS-1-2-Res-2020-10")
 	out, err := exec.CommandContext(t.Context(), curl, "--silent", "--show-error", "--cacert", s.ca, s.url).CombinedOutput()
 	require.NoError(t, err, "%s", out)
