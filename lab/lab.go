@@ -65,6 +65,6 @@ const (
 	VirtualClock  Capability = "virtualclock"  // waiting costs nothing
 	SecondAddress Capability = "secondaddress" // more than one client address
 	IPv6          Capability = "ipv6"
-	Capture       Capability = "capture" // packets at the load balancer's interfaces
-	LinkFaults    Capability = "linkfaults"
+	Capture       Capability = "capture"    // packets at the load balancer's interfaces
+	LinkFaults    Capability = "linkfaults" // Faulty
 )

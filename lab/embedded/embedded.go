@@ -46,6 +46,7 @@ type Lab struct {
 	balancer  *alb.LoadBalancer
 	evidence  *recorder
 	rejects   *rejects
+	links     *links
 	conns     *tracker
 	target    *target
 	logger    *slog.Logger
@@ -59,6 +60,7 @@ var (
 	_ lab.Lab     = (*Lab)(nil)
 	_ lab.Timed   = (*Lab)(nil)
 	_ lab.Scanner = (*Lab)(nil)
+	_ lab.Faulty  = (*Lab)(nil)
 )
 
 // Start checks the Spec, builds the lab and lets it listen. Close frees it; nothing is left then but the evidence.
@@ -82,7 +84,7 @@ func Start(ctx context.Context, spec lab.Spec, o *Options) (*Lab, error) {
 	}
 	l := &Lab{
 		spec: spec, listeners: listeners, pki: o.PKI, logger: o.Logger,
-		names: newNames(settings.Seed, settings.Zones), conns: newTracker(), rejects: newRejects(),
+		names: newNames(settings.Seed, settings.Zones), conns: newTracker(), rejects: newRejects(), links: newLinks(),
 	}
 	if l.logger == nil {
 		l.logger = slog.New(slog.DiscardHandler)
@@ -179,7 +181,7 @@ func (l *Lab) Endpoint() lab.Endpoint {
 	e := lab.Endpoint{
 		Kind: "embedded", LoadBalancer: l.names.loadBalancer, Host: l.pki.Host(), Roots: l.pki.Roots(),
 		Ports: map[string]int{}, Policies: map[string]string{},
-		Capabilities: []lab.Capability{lab.RawPackets, lab.SecondAddress, lab.IPv6},
+		Capabilities: []lab.Capability{lab.RawPackets, lab.SecondAddress, lab.IPv6, lab.LinkFaults},
 	}
 	if l.manual != nil {
 		e.Capabilities = append(e.Capabilities, lab.VirtualClock)

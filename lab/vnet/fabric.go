@@ -19,8 +19,8 @@ type fabric struct {
 	clock   Clock
 	ingress func(netip.Addr, uint16) bool
 	tap     func(*Packet)
-	fault   func(*Packet) Fault
-	routes  map[netip.Addr]*port // not changed after start
+	fault   atomic.Pointer[func(*Packet) Fault] // nil: a good path
+	routes  map[netip.Addr]*port                // not changed after start
 	scans   *scans
 	acks    *delayedAcks
 	running atomic.Bool
@@ -32,7 +32,8 @@ type fabric struct {
 }
 
 func newFabric(c Config, s *scans) *fabric {
-	f := &fabric{clock: c.Clock, ingress: c.Ingress, tap: c.Tap, fault: c.Fault, routes: make(map[netip.Addr]*port), scans: s}
+	f := &fabric{clock: c.Clock, ingress: c.Ingress, tap: c.Tap, routes: make(map[netip.Addr]*port), scans: s}
+	f.setFault(c.Fault)
 	f.acks = newDelayedAcks(c, func(a *heldAck) {
 		if !f.running.Load() {
 			a.data.Release()
@@ -45,6 +46,14 @@ func newFabric(c Config, s *scans) *fabric {
 }
 
 func (f *fabric) start() { f.running.Store(true) }
+
+func (f *fabric) setFault(decide func(*Packet) Fault) {
+	if decide == nil {
+		f.fault.Store(nil)
+		return
+	}
+	f.fault.Store(&decide)
+}
 
 func (f *fabric) stop() {
 	f.running.Store(false)
@@ -80,20 +89,20 @@ func (f *fabric) carry(from, to *port, proto tcpip.NetworkProtocolNumber, h head
 	if from.role == nodes {
 		f.observe(from.index, false, false, &data)
 	}
-	if f.fault != nil && (from.role == outside || to.role == outside) {
-		f.sendFaulty(from, to, proto, h, data)
+	if fault := f.fault.Load(); fault != nil && (from.role == outside || to.role == outside) {
+		f.sendFaulty(*fault, from, to, proto, h, data)
 		return
 	}
 	f.arrive(from, to, proto, h, data)
 }
 
 // sendFaulty asks what the path does to the packet.
-func (f *fabric) sendFaulty(from, to *port, proto tcpip.NetworkProtocolNumber, h head, data buffer.Buffer) {
+func (f *fabric) sendFaulty(decide func(*Packet) Fault, from, to *port, proto tcpip.NetworkProtocolNumber, h head, data buffer.Buffer) {
 	p := Packet{Time: f.clock.Now(), Interface: to.index, Inbound: to.role == nodes, Data: data.Flatten()}
 	if from.role == nodes {
 		p.Interface = from.index
 	}
-	fault := f.fault(&p)
+	fault := decide(&p)
 	if fault.Drop {
 		data.Release()
 		return

@@ -130,6 +130,9 @@ func New(c Config) (*Network, error) {
 // Now returns the network's time.
 func (n *Network) Now() time.Time { return n.clock.Now() }
 
+// SetFault replaces Config.Fault from the next packet on; nil makes all paths good.
+func (n *Network) SetFault(decide func(*Packet) Fault) { n.sw.setFault(decide) }
+
 // Close ends all connections and listeners and frees the stacks; it returns when their goroutines have ended. Blocked
 // calls return. Packets that this causes are not seen by the tap. A second Close does nothing.
 func (n *Network) Close() {
