@@ -19,9 +19,11 @@ type authority struct {
 	key  crypto.Signer
 }
 
-// newKey makes a key: rsa1024, rsa2048, ..., p256, p384, p521, ed25519.
+// newKey makes a key: rsa1024, rsa2048, ..., p224, p256, p384, p521, ed25519.
 func newKey(kind string) (crypto.Signer, error) {
 	switch kind {
+	case "p224":
+		return ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
 	case "p256":
 		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	case "p384":
@@ -112,10 +114,17 @@ func (p *PKI) serverRoot384() (*authority, error) {
 	})
 }
 
-// clientRoot is the CA in the trust store.
+// clientRoot is the CA in the trust store that issues nearly all.
 func (p *PKI) clientRoot() (*authority, error) {
 	return keep(p, "client root", func() (*authority, error) {
 		return newAuthority(caTemplate("alblab client root"), "p256", nil)
+	})
+}
+
+// clientRoot384 is the trust store's other CA, for policies that bind the whole chain to SHA-384. Its revocation list is old.
+func (p *PKI) clientRoot384() (*authority, error) {
+	return keep(p, "client root p384", func() (*authority, error) {
+		return newAuthority(caTemplate("alblab client root P-384"), "p384", nil)
 	})
 }
 

@@ -1,6 +1,7 @@
 package pki
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/tls"
 	"crypto/x509"
@@ -28,12 +29,12 @@ func (p *PKI) buildClient(info KindInfo) (tls.Certificate, error) {
 	if err != nil {
 		return tls.Certificate{}, err
 	}
-	key, err := newKey(info.key)
+	key, err := p.sharedKey(info.key)
 	if err != nil {
 		return tls.Certificate{}, err
 	}
 	t := &x509.Certificate{
-		Subject:     pkix.Name{Organization: []string{"alblab test"}, CommonName: "client " + string(info.Kind)},
+		Subject:     pkix.Name{Organization: []string{"alblab test"}, CommonName: commonName(info.Kind)},
 		KeyUsage:    x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}
@@ -50,12 +51,52 @@ func (p *PKI) buildClient(info KindInfo) (tls.Certificate, error) {
 			return tls.Certificate{}, err
 		}
 	}
-	return tlsCertificate(l.cert, l.key, ch.sent...), nil
+	c := tlsCertificate(l.cert, l.key, ch.sent...)
+	if info.spoil {
+		c.Certificate[0] = spoiled(c.Certificate[0])
+	}
+	return c, nil
+}
+
+// commonName is what the subject of a kind's certificate is called.
+func commonName(k Kind) string { return "client " + string(k) }
+
+// sharedKey returns the key of a sort that all clients have in common: keys cost more than certificates.
+func (p *PKI) sharedKey(kind string) (crypto.Signer, error) {
+	return keep(p, "client key "+kind, func() (crypto.Signer, error) { return newKey(kind) })
+}
+
+// spoiled is a certificate whose version is no number: the outer structure is whole, so that a TLS message holds it.
+func spoiled(der []byte) []byte {
+	b := bytes.Clone(der)
+	if i := bytes.Index(b, []byte{0xA0, 3, 2, 1, 2}); i >= 0 { // [0] { INTEGER 2 }: RFC 5280, section 4.1
+		b[i+2] = 1 // a boolean
+	}
+	return b
 }
 
 func fromRoot(p *PKI) (*chain, error) {
 	root, err := p.clientRoot()
 	return &chain{by: root}, err
+}
+
+// fromRoot384 issues by the trust store's second CA.
+func fromRoot384(p *PKI) (*chain, error) {
+	root, err := p.clientRoot384()
+	return &chain{by: root}, err
+}
+
+// fromRSA issues by an intermediate CA that has an RSA key.
+func fromRSA(p *PKI) (*chain, error) {
+	root, err := p.clientRoot()
+	if err != nil {
+		return nil, err
+	}
+	by, err := newAuthority(caTemplate("alblab client intermediate RSA"), "rsa2048", root)
+	if err != nil {
+		return nil, err
+	}
+	return &chain{by: by, sent: []*x509.Certificate{by.cert}}, nil
 }
 
 func fromUntrusted(p *PKI) (*chain, error) {
@@ -107,28 +148,30 @@ func fromConstrained(p *PKI) (*chain, error) {
 	return below(p, t)
 }
 
-// fromDeep issues below five CAs. An Application Load Balancer allows a depth of 4:
+// fromDeep issues below n CAs, all of which are sent. An Application Load Balancer allows a depth of 4:
 // https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html.
-func fromDeep(p *PKI) (*chain, error) {
-	by, err := p.clientRoot()
-	if err != nil {
-		return nil, err
-	}
-	c := &chain{}
-	for i := range 5 {
-		by, err = newAuthority(caTemplate(fmt.Sprintf("alblab client intermediate %d of 5", i+1)), "p256", by)
+func fromDeep(n int) func(*PKI) (*chain, error) {
+	return func(p *PKI) (*chain, error) {
+		by, err := p.clientRoot()
 		if err != nil {
 			return nil, err
 		}
-		c.sent = append([]*x509.Certificate{by.cert}, c.sent...)
+		c := &chain{}
+		for i := range n {
+			by, err = newAuthority(caTemplate(fmt.Sprintf("alblab client intermediate %d of %d", i+1, n)), "p256", by)
+			if err != nil {
+				return nil, err
+			}
+			c.sent = append([]*x509.Certificate{by.cert}, c.sent...)
+		}
+		c.by = by
+		return c, nil
 	}
-	c.by = by
-	return c, nil
 }
 
 // swapKey gives the client a key that is not the certificate's.
 func (p *PKI) swapKey(l *leaf) error {
-	key, err := newKey("p256")
+	key, err := newKey("p256") // not the shared one
 	l.key = key
 	return err
 }

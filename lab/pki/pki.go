@@ -76,7 +76,7 @@ func (p *PKI) RootPool() *x509.CertPool {
 // TrustStore returns the CA bundle for a mutual-TLS listener in verify mode: PEM without blank lines, as AWS asks for
 // (https://docs.aws.amazon.com/elasticloadbalancing/latest/application/mutual-authentication.html).
 func (p *PKI) TrustStore() []byte {
-	return bundle(p.clientRoot)
+	return bundle(p.clientRoot, p.clientRoot384)
 }
 
 // bundle needs no error: an ECDSA key and a self-signed certificate cannot fail to be made.
