@@ -3,7 +3,6 @@ package waf
 import (
 	"time"
 
-	"github.com/alblab/alblab/lab/evidence/metric"
 	"github.com/alblab/alblab/lab/evidence/waflog"
 )
 
@@ -80,23 +79,4 @@ func (a *ACL) Samples(rule string, from, to, now time.Time, max int) (list []Sam
 		}
 	}
 	return list, population
-}
-
-// Count is one increment of a metric of the namespace AWS/WAFV2.
-type Count struct {
-	Name       string
-	Dimensions []metric.Dimension
-}
-
-// Counts returns the metrics that a record moves by one (source: docs.aws.amazon.com/waf/latest/developerguide/
-// waf-metrics.html): by the rule that decided and for the whole web ACL.
-func (a *ACL) Counts(rec *waflog.Record) []Count {
-	name := "AllowedRequests"
-	if rec.Action == "BLOCK" {
-		name = "BlockedRequests"
-	}
-	count := func(rule string) Count {
-		return Count{name, []metric.Dimension{{Name: "Region", Value: a.region}, {Name: "Rule", Value: rule}, {Name: "WebACL", Value: a.name}}}
-	}
-	return []Count{count("ALL"), count(rec.TerminatingRuleID)}
 }

@@ -2,8 +2,8 @@
 // then a rule that blocks by an address in a header, then the default action. Every request gives a complete record of
 // the WAF log.
 //
-// Start with [New] and [ACL.Judge]; [Counts] are the metrics of a record, [ACL.Samples] what GetSampledRequests answers.
-// It looks at no request body, as none of its rules does.
+// Start with [New] and [ACL.Judge]; [ACL.Samples] is what GetSampledRequests answers. The metrics of AWS/WAFV2 follow from
+// the records. It looks at no request body, as none of its rules does.
 package waf
 
 import (
@@ -46,9 +46,7 @@ type Config struct {
 
 // ACL is a web ACL. All methods may be called from several goroutines.
 type ACL struct {
-	cfg    Config
-	name   string
-	region string
+	cfg Config
 
 	mu      sync.Mutex
 	samples map[string]*samples // by rule
@@ -73,7 +71,7 @@ func New(c Config) (*ACL, error) {
 	if c.Header == "" {
 		c.Header = "X-Forwarded-For"
 	}
-	return &ACL{cfg: c, name: path[2], region: arn[3], samples: map[string]*samples{}}, nil
+	return &ACL{cfg: c, samples: map[string]*samples{}}, nil
 }
 
 // Verdict is what the web ACL lets happen to a request.
