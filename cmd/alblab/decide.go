@@ -42,8 +42,9 @@ func decideCommand(a *app) *cobra.Command {
 		Short: "Say what a policy answers to ClientHellos",
 		Long:  decideHelp,
 		Example: `  alblab decide --policy all hellos.txt
-  tshark -r capture.pcap -Y tls.handshake.type==1 -T fields -e tls.handshake... |
-      alblab decide --policy TLS13-1-2-2021-06 --cert ecdsa:p384 -`,
+  alblab decide --policy TLS13-1-2-2021-06 --cert ecdsa:p384 hellos.txt
+  jq -r 'select(.hello != "") | [.step, .hello] | @tsv' bundle/attempts.jsonl |
+      alblab decide --policy 2016-08`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return usageError(cmd, fmt.Errorf("want one file, got %d", len(args)))

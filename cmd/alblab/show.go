@@ -67,12 +67,12 @@ preference. The name may be given without ELBSecurityPolicy-.`,
 func (a *app) printPolicy(p *policy.Policy) error {
 	w := a.out
 	fmt.Fprintf(w, "%s\n\n", p.Name)
-	fmt.Fprintf(w, "family   %s\nstatus   %s\n", p.Family, p.Status)
+	fmt.Fprintf(w, "family           %s\nstatus           %s\n", p.Family, p.Status)
 	secret := "every suite"
 	if !p.ForwardSecret {
 		secret = "not every suite: RSA key transport is allowed"
 	}
-	fmt.Fprintf(w, "forward secrecy   %s\n\nversions\n  %s\n\nsuites\n", secret, strings.Join(texts(p.Versions), " "))
+	fmt.Fprintf(w, "forward secrecy  %s\n\nversions\n  %s\n\nsuites\n", secret, strings.Join(texts(p.Versions), " "))
 	for _, s := range p.Suites {
 		fmt.Fprintf(w, "  0x%04X  %-42s %s\n", uint16(s), s, s.OpenSSL())
 	}
@@ -107,5 +107,9 @@ func (a *app) printPolicy(p *policy.Policy) error {
 
 // indent wraps words and sets them in by two.
 func indent(s string) string {
-	return "  " + strings.ReplaceAll(strings.TrimRight(text.WrapSoft(s, columns-2), "\n"), "\n", "\n  ")
+	lines := strings.Split(strings.TrimRight(text.WrapSoft(s, columns-2), "\n"), "\n")
+	for i, l := range lines {
+		lines[i] = "  " + strings.TrimRight(l, " ")
+	}
+	return strings.Join(lines, "\n")
 }
