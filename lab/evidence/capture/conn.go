@@ -80,7 +80,11 @@ func (c *conn) packet(p *Packet, from int) int64 {
 		c.ending(p, from)
 	}
 	before := c.held()
+	segments := s.Segments
 	s.stream.segment(c, from, p)
+	if s.Segments > segments {
+		s.DataEnd = p.Time
+	}
 	grown := c.held() - before
 	c.mem += grown
 	return grown
@@ -152,6 +156,7 @@ func (c *conn) ending(p *Packet, from int) {
 	default:
 		return
 	}
+	c.c.Ended = p.Time
 	c.c.EndedBy = Side(from + 1) // by index; finish puts the role there
 }
 

@@ -35,26 +35,28 @@ type Conversation struct {
 	ClientCertificate  ClientCertificate // seen in clear, which is before TLS 1.3
 
 	Ending     Ending
-	EndedBy    Side // who sent the first FIN or RST
-	Incomplete bool // bytes of either direction are missing before its end, or packets before the first
-	Evicted    bool // given up early to bound the memory; the rest, if any, is another conversation
+	EndedBy    Side      // who sent the first FIN or RST
+	Ended      time.Time // when; zero if neither was seen
+	Incomplete bool      // bytes of either direction are missing before its end, or packets before the first
+	Evicted    bool      // given up early to bound the memory; the rest, if any, is another conversation
 }
 
 // Direction is what one side sent.
 type Direction struct {
 	Packets       int64
-	Bytes         int64    // IP total lengths, as VPC flow logs count
-	Flags         TCPFlags // as a VPC flow log's tcp-flags shows them, see [TCPFlags.FlowLog]
-	MSS           uint16   // of its SYN, 0 if there was no such option
-	Data          int64    // bytes of payload in order, each counted once
-	Segments      int64    // that brought new payload in order
-	Retransmitted int64    // segments that brought nothing new
-	Fragments     int64    // IP fragments; only the first of a packet is counted
-	Lost          bool     // bytes are missing, or were captured only in part; TLS is not followed behind them
+	Bytes         int64     // IP total lengths, as VPC flow logs count
+	Flags         TCPFlags  // as a VPC flow log's tcp-flags shows them, see [TCPFlags.FlowLog]
+	MSS           uint16    // of its SYN, 0 if there was no such option
+	Data          int64     // bytes of payload in order, each counted once
+	Segments      int64     // that brought new payload in order
+	Retransmitted int64     // segments that brought nothing new
+	Fragments     int64     // IP fragments; only the first of a packet is counted
+	DataEnd       time.Time // of the last of those, zero if there was none
+	Lost          bool      // bytes are missing, or were captured only in part; TLS is not followed behind them
 
 	Alert            *wire.Alert // in clear: the first fatal one, else the first
 	AlertFrame       int
-	EncryptedAlerts  int  // before TLS 1.3; there they look like application data
+	EncryptedAlerts  int  // in TLS 1.3 they look like application data and are told by their length
 	ChangeCipherSpec bool // was sent
 	AppData          int  // records of application data; in TLS 1.3 they hold the encrypted handshake too
 	FINFrame         int  // number of the first frame with FIN, 0 if none

@@ -18,6 +18,10 @@ const (
 	msgCertificateRequest = 13
 )
 
+// sealedAlert is the length of an alert in TLS 1.3: two bytes, the inner content type, the AEAD's tag (RFC 8446, section 5.2).
+// Padding, which nobody is known to send with alerts, would hide it. Nothing else of a handshake is that short.
+const sealedAlert = 2 + 1 + 16
+
 // maxMessage is the longest handshake message that is kept whole.
 const maxMessage = 64 << 10
 
@@ -112,6 +116,9 @@ func (t *tlsStream) begin(c *conn, from int) {
 		d.ChangeCipherSpec = true
 	case recordAppData:
 		d.AppData++
+		if t.length == sealedAlert && c.isTLS13() {
+			d.EncryptedAlerts++
+		}
 	case recordAlert:
 		if t.enc || t.length != 2 {
 			d.EncryptedAlerts++
