@@ -39,8 +39,11 @@ type Config struct {
 	ACL         *waf.ACL      // nil: no web ACL
 	// DialTarget connects to the target of a listener that forwards. nil: the target group has no registered target.
 	DialTarget func(ctx context.Context, node Node) (net.Conn, error)
-	Seed       uint64            // trace ids follow from it
-	Observe    func(*Connection) // each ended connection; may be nil; must not keep the pointer
+	Seed       uint64 // trace ids follow from it
+	// CertificateFaults makes listeners in verify mode refuse good client certificates: the common name of the subject, and
+	// the reason, ClientCertRejected or ClientCertCrlProcessingError. No certificate is known to provoke these from outside.
+	CertificateFaults map[string]string
+	Observe           func(*Connection) // each ended connection; may be nil; must not keep the pointer
 }
 
 // The wire profiles.
@@ -142,6 +145,11 @@ func (c *Config) check() error {
 	}
 	if c.IdleTimeout < 0 {
 		return fmt.Errorf("load balancer: idle timeout %v is negative", c.IdleTimeout)
+	}
+	for name, code := range c.CertificateFaults {
+		if code != codeRejected && code != codeCRLProcessing {
+			return fmt.Errorf("load balancer: certificate fault of %q: unknown reason %q (%s, %s)", name, code, codeRejected, codeCRLProcessing)
+		}
 	}
 	seen := map[string]bool{}
 	for i := range c.Listeners {

@@ -54,10 +54,11 @@ func (c *conn) handshake() bool {
 // load balancer's Finished: experiment 2's client sent its whole flight, Finished included, and then read a RST.
 func (c *conn) judge(chain []*x509.Certificate) {
 	c.chain = chain
-	if c.ln.MTLS != ModeVerify {
-		return
-	}
 	switch {
+	case tooLarge(chain): // Assumption: in passthrough mode too, for it is a limit of TLS messages
+		c.verify = codeMaxSize
+	case c.ln.MTLS != ModeVerify:
+		return
 	case len(chain) == 0:
 		c.noCert = true
 	default:
@@ -66,6 +67,9 @@ func (c *conn) judge(chain []*x509.Certificate) {
 			IgnoreExpiry: c.ln.IgnoreExpiry,
 			Schemes:      c.ln.Policy.CertSchemes,
 		})
+		if c.verify == "" {
+			c.verify = c.lb.cfg.CertificateFaults[chain[0].Subject.CommonName]
+		}
 	}
 	if c.noCert || c.verify != "" {
 		c.t.mute.Store(true)
@@ -85,6 +89,11 @@ func (c *conn) refuseClient() {
 		if _, ok := c.chain[0].PublicKey.(ed25519.PublicKey); ok {
 			code, c.chain = codeUnmapped, nil
 		}
+	}
+	if code == codeMaxSize {
+		// Assumption: what is too large is not parsed, and "if the load balancer cannot parse the certificate" the fields are "-"
+		// (docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-connection-logs.html).
+		c.chain = nil
 	}
 	c.logFailure(code)
 	c.t.mute.Store(false)

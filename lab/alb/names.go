@@ -110,7 +110,10 @@ func validityString(c *x509.Certificate) string {
 }
 
 // pemHeader writes certificates as PEM in URL encoding "with +=/ as safe characters"
-// (docs.aws.amazon.com/elasticloadbalancing/latest/application/mutual-authentication.html).
+// (docs.aws.amazon.com/elasticloadbalancing/latest/application/mutual-authentication.html). The page's own example of
+// passthrough mode has %3D for "=" all the same. Targets behind real load balancers got the three characters as they are, in
+// both modes, so that decoders of forms took + for a space: github.com/wso2/api-manager/issues/3058 (passthrough) and 5085
+// (verify), github.com/gravitee-io/gravitee-access-management/pull/5915.
 func pemHeader(chain ...*x509.Certificate) string {
 	var b strings.Builder
 	for _, c := range chain {

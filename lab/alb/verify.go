@@ -19,12 +19,14 @@ const (
 	codeMaxDepth        = "ClientCertMaxChainDepthExceeded"
 	codeMaxSize         = "ClientCertMaxSizeExceeded"
 	codeCRLHit          = "ClientCertCrlHit"
+	codeCRLProcessing   = "ClientCertCrlProcessingError" // by fault injection only
 	codeUntrusted       = "ClientCertUntrusted"
 	codeNotYetValid     = "ClientCertNotYetValid"
 	codeExpired         = "ClientCertExpired"
 	codeTypeUnsupported = "ClientCertTypeUnsupported"
 	codeInvalid         = "ClientCertInvalid"
 	codePurposeInvalid  = "ClientCertPurposeInvalid"
+	codeRejected        = "ClientCertRejected" // by fault injection only
 	codeIncompatible    = "ClientCertIncompatible"
 	codeUnmapped        = "UnmappedConnectionError"
 )
@@ -32,10 +34,10 @@ const (
 // Limits of client certificates (docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html and
 // mutual-authentication.html).
 const (
-	maxChainDepth = 4
-	maxChainBytes = 64 << 10 // the limit of a TLS message
-	minClientRSA  = 2048
-	maxClientRSA  = 8192
+	maxChainDepth   = 4
+	maxMessageBytes = 64 << 10 // of a TLS message: here the client's Certificate
+	minClientRSA    = 2048
+	maxClientRSA    = 8192
 )
 
 // VerifyOptions say how a client's certificates are judged.
@@ -54,7 +56,6 @@ func (ts *TrustStore) Verify(chain []*x509.Certificate, o VerifyOptions) string 
 	if len(chain) == 0 {
 		return codeUnmapped
 	}
-	leaf := chain[0]
 	if code := checkForm(chain, o.Schemes); code != "" {
 		return code
 	}
@@ -62,10 +63,10 @@ func (ts *TrustStore) Verify(chain []*x509.Certificate, o VerifyOptions) string 
 	if code != "" {
 		return code
 	}
-	if !maySignIn(leaf) {
+	if !maySignIn(path) {
 		return codePurposeInvalid
 	}
-	if ts.revoked(path, o.Now) {
+	if ts.revoked(path) {
 		return codeCRLHit
 	}
 	if o.IgnoreExpiry {
@@ -77,11 +78,7 @@ func (ts *TrustStore) Verify(chain []*x509.Certificate, o VerifyOptions) string 
 // checkForm judges what needs no path. AWS supports X.509 version 3, RSA 2048 to 8192, P-256, P-384, P-521, and SHA-256,
 // SHA-384, SHA-512 (mutual-authentication.html). Assumption: the codes for what is outside of that list.
 func checkForm(chain []*x509.Certificate, schemes []wire.Scheme) string {
-	size := 0
-	for _, c := range chain {
-		size += len(c.Raw)
-	}
-	if size > maxChainBytes {
+	if tooLarge(chain) {
 		return codeMaxSize
 	}
 	if len(chain) > maxChainDepth {
@@ -116,6 +113,16 @@ func checkForm(chain []*x509.Certificate, schemes []wire.Scheme) string {
 		}
 	}
 	return ""
+}
+
+// tooLarge reports whether a Certificate message exceeds the limit of TLS messages: its header, the list's length, and three
+// bytes for each certificate (RFC 5246, section 7.4.2; TLS 1.3 adds some bytes).
+func tooLarge(chain []*x509.Certificate) bool {
+	size := 4 + 3
+	for _, c := range chain {
+		size += 3 + len(c.Raw)
+	}
+	return size > maxMessageBytes
 }
 
 // allowed reports whether a policy's list has the algorithm of a certificate's signature. An RSASSA-PSS signature in a
@@ -168,32 +175,18 @@ func (ts *TrustStore) path(chain []*x509.Certificate) ([]*x509.Certificate, stri
 
 func fingerprint(c *x509.Certificate) [32]byte { return sha256.Sum256(c.Raw) }
 
-// maySignIn reports whether a certificate is good for authenticating a client: OpenSSL's check_purpose_ssl_client wants
-// clientAuth among the extended key usages, if there are any, and digitalSignature or keyAgreement among the key usages.
-func maySignIn(c *x509.Certificate) bool {
-	if len(c.ExtKeyUsage)+len(c.UnknownExtKeyUsage) > 0 &&
-		!slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageClientAuth) && !slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageAny) {
-		return false
-	}
-	return c.KeyUsage == 0 || c.KeyUsage&(x509.KeyUsageDigitalSignature|x509.KeyUsageKeyAgreement) != 0
-}
-
-// revoked looks the path's certificates up in the lists that their issuers have signed. A list past its next update still
-// counts (s2n-tls checks no dates of lists unless asked to). A certificate removed from a list again is not on it.
-func (ts *TrustStore) revoked(path []*x509.Certificate, now time.Time) bool {
-	for i, c := range path[:max(len(path)-1, 0)] {
-		for _, l := range ts.crls[string(c.RawIssuer)] {
-			if l.CheckSignatureFrom(path[i+1]) != nil {
-				continue
-			}
-			for j := range l.RevokedCertificateEntries {
-				if e := &l.RevokedCertificateEntries[j]; e.SerialNumber.Cmp(c.SerialNumber) == 0 && !e.RevocationTime.After(now) {
-					return true
-				}
-			}
+// maySignIn reports whether a path is good for authenticating a client. OpenSSL's check_purpose_ssl_client wants clientAuth
+// among the extended key usages, if there are any, of the leaf and of each CA; and of the leaf digitalSignature or
+// keyAgreement among the key usages.
+func maySignIn(path []*x509.Certificate) bool {
+	for _, c := range path {
+		if len(c.ExtKeyUsage)+len(c.UnknownExtKeyUsage) > 0 &&
+			!slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageClientAuth) && !slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageAny) {
+			return false
 		}
 	}
-	return false
+	u := path[0].KeyUsage
+	return u == 0 || u&(x509.KeyUsageDigitalSignature|x509.KeyUsageKeyAgreement) != 0
 }
 
 // checkDates judges the path from the trusted end, as OpenSSL's internal_verify does.
