@@ -60,7 +60,7 @@ public class Client {
     private static String call(Map<String, String> c) throws Exception {
         SSLContext context = SSLContext.getInstance("TLS");
         context.init(keys(c), trust(c.get("ca")).getTrustManagers(), null);
-        SSLParameters parameters = new SSLParameters();
+        SSLParameters parameters = context.getDefaultSSLParameters(); // with its versions, or HTTP/2 is not tried
         if (c.containsKey("protocols")) {
             parameters.setProtocols(c.get("protocols").split(","));
         }

@@ -1,5 +1,6 @@
 // Calls the lab with Node's own HTTP clients and says what each call saw, one JSON object a line.
-// Usage: node client.js CASES.json, where the file has [{name, url, ca, cert, key, h2, min, max, ciphers, requests}].
+// Usage: node client.js CASE... Each case is NAME=VALUE fields apart by tabs: name, url, ca, cert, key, http, min, max,
+// ciphers, requests.
 'use strict';
 const fs = require('fs');
 const http2 = require('http2');
@@ -35,26 +36,27 @@ function http1(c) {
 }
 
 function h2(c) {
+  const total = Number(c.requests || 1);
   return new Promise((resolve, reject) => {
     const client = http2.connect(c.url, options(c));
+    const seen = { statuses: [], bodies: [], http: '2.0' };
+    client.on('connect', (_, socket) => Object.assign(seen, session(socket)));
     client.on('error', reject);
     client.on('close', () => reject(Object.assign(new Error('the session was closed'), { code: 'CLOSED' })));
-    const statuses = [];
-    const bodies = [];
-    let server;
-    for (let i = 0; i < (c.requests || 1); i++) {
+    for (let i = 0; i < total; i++) {
       const req = client.request({ ':path': '/' + i });
       let body = '';
       let status;
       req.setEncoding('utf8');
-      req.on('response', (headers) => { status = headers[':status']; server = headers.server; });
+      req.on('response', (headers) => { status = headers[':status']; seen.server = headers.server; });
       req.on('data', (part) => { body += part; });
-      req.on('error', reject);
+      req.on('error', () => {}); // the session's error says what caused it
       req.on('end', () => {
-        statuses.push(status);
-        bodies.push(body);
-        if (bodies.length === (c.requests || 1)) {
-          resolve({ ...session(client.socket), statuses, bodies, http: '2.0', server });
+        if (status === undefined) return; // the session ended first
+        seen.statuses.push(status);
+        seen.bodies.push(body);
+        if (seen.bodies.length === total) {
+          resolve(seen);
           client.close();
         }
       });
@@ -63,10 +65,11 @@ function h2(c) {
 }
 
 async function main() {
-  await Promise.all(JSON.parse(fs.readFileSync(process.argv[2])).map(async (c) => {
+  await Promise.all(process.argv.slice(2).map(async (arg) => {
+    const c = Object.fromEntries(arg.split('\t').map((field) => field.split(/=(.*)/s, 2)));
     let result;
     try {
-      result = await (c.h2 ? h2(c) : http1(c));
+      result = await (c.http === '2' ? h2(c) : http1(c));
     } catch (e) {
       result = { code: e.code, error: e.message };
     }
