@@ -2,7 +2,6 @@ package alb
 
 import (
 	"slices"
-	"sync"
 	_ "unsafe" // for go:linkname
 
 	utls "github.com/refraction-networking/utls"
@@ -32,9 +31,11 @@ func cbcSuites() []wire.Suite {
 	return []wire.Suite{ecdheECDSAWithAES256CBCSHA384, ecdheRSAWithAES256CBCSHA384, rsaWithAES256CBCSHA256}
 }
 
-// enableCBC lets uTLS's servers use the three suites. Servers look into the lists during handshakes, so this comes before
-// the first of them; clients of the same process take their suites from their own specifications.
-var enableCBC = sync.OnceFunc(func() {
+// enableCBC lets uTLS's servers use the three suites. Handshakes, of clients of the same process as well, read uTLS's lists
+// without a lock, so they are set before the first of them, when the program starts: the one such set-up of the load balancer.
+var _ = enableCBC()
+
+func enableCBC() bool {
 	utls.EnableWeakCiphers()
 	for _, s := range cbcSuites() {
 		if !slices.Contains(cipherSuitesPreferenceOrder, uint16(s)) {
@@ -42,7 +43,8 @@ var enableCBC = sync.OnceFunc(func() {
 			cipherSuitesPreferenceOrderNoAES = append(slices.Clip(cipherSuitesPreferenceOrderNoAES), uint16(s))
 		}
 	}
-})
+	return true
+}
 
 // needsUTLS reports whether crypto/tls cannot carry out a decision that uTLS can: besides the three suites, signatures
 // with SHA-1 in TLS 1.2, which Go has switched off for whole programs (GODEBUG tlssha1).
@@ -56,7 +58,6 @@ func needsUTLS(d policy.Decision) bool {
 type cbcConfig struct{ cfg *utls.Config }
 
 func newCBCConfig(lb *LoadBalancer, ln *listener, node Node, k engineKey) *cbcConfig {
-	enableCBC()
 	d := k.decision
 	c := ln.Certificates[d.Cert]
 	cert := utls.Certificate{Certificate: c.Certificate, PrivateKey: c.PrivateKey, OCSPStaple: c.OCSPStaple, Leaf: ln.leaves[d.Cert]}
