@@ -35,7 +35,7 @@ type flight struct {
 	first     []byte // up to 256 bytes, for answers that are not TLS
 	notTLS    bool
 	hello     *wire.ServerHello
-	retry     bool
+	retry     *wire.ServerHello // a HelloRetryRequest
 	group     wire.Group
 	requested bool // CertificateRequest
 	helloDone bool // ServerHelloDone: TLS 1.2 and before
@@ -134,12 +134,12 @@ func (f *flight) serverHello(msg []byte) {
 		f.etm = f.etm || e == extEncryptThenMAC
 	}
 	f.group = h.Group
-	if h.HelloRetry {
-		f.retry = true
-		return
-	}
 	kept := *h // what it borrows is not needed later
 	kept.Random, kept.SessionID = nil, nil
+	if h.HelloRetry {
+		f.retry = &kept
+		return
+	}
 	f.hello = &kept
 	if f.onHello != nil {
 		f.onHello(&kept)

@@ -21,7 +21,7 @@ import (
 func (s *session) finish() {
 	a, f := &s.attempt, &s.conn.flight
 	a.Hello = s.conn.hello
-	a.HelloRetry = f.retry
+	a.HelloRetry = f.retry != nil
 	a.CertificateRequested = a.CertificateRequested || f.requested
 	o := &a.Outcome
 	if f.hello != nil {
@@ -29,6 +29,9 @@ func (s *session) finish() {
 		if o.ALPN == "" {
 			o.ALPN = f.hello.ALPN
 		}
+	}
+	if f.hello == nil && f.retry != nil { // it has chosen them already: RFC 8446, section 4.1.4
+		o.Version, o.Suite = f.retry.Version, f.retry.Suite
 	}
 	if o.Group == 0 {
 		o.Group = f.group

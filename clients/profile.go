@@ -53,6 +53,11 @@ type Profile struct {
 	// HelloLen pads the hello to a record of so many bytes, the record's 5 bytes of header included. 0: as it comes.
 	HelloLen int
 
+	// Hello is a real client's hello, as whole records or as a message. KindTLS then offers exactly that: its lists, its order of
+	// extensions and their contents. Of the call's own are server_name, the random, the session id, GREASE values and key
+	// shares; a session to resume is left out. The fields above must be empty.
+	Hello []byte
+
 	Raw []byte // what KindRaw sends
 }
 

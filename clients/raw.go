@@ -26,7 +26,7 @@ func (s *session) answer() error {
 		switch {
 		case err != nil:
 			return err
-		case f.helloDone, f.hello != nil && f.over, f.retry && f.hello == nil:
+		case f.helloDone, f.hello != nil && f.over, f.retry != nil && f.hello == nil:
 			return errAnswered
 		}
 	}

@@ -44,9 +44,15 @@ type shape struct {
 	schemes    []wire.Scheme
 	alpn       []string
 	extensions []uint16
+	template   *wire.ClientHello // nil, or the recorded hello that all this is from
 }
 
 func (p *Profile) shape() shape {
+	if p.Hello != nil {
+		if h, err := p.template(); err == nil { // Validate has seen the error
+			return templateShape(h)
+		}
+	}
 	s := shape{min: p.MinVersion, max: p.MaxVersion, suites: p.Suites, groups: p.Groups, shares: p.KeyShares, schemes: p.Schemes, alpn: p.ALPN}
 	if s.min == 0 {
 		s.min = wire.TLS10

@@ -3,8 +3,11 @@ package clients
 import (
 	"errors"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/alblab/alblab/lab/wire"
 )
 
 var errTooMuch = errors.New("the peer sent more than 64 MiB")
@@ -15,6 +18,7 @@ type tap struct {
 	net.Conn
 	hello  []byte
 	flight flight
+	record wire.Version // of the hello's record, where it is not the library's; 0: as it is
 	read   atomic.Int64 // bytes, with what the HTTP/2 client reads in a goroutine of its own
 
 	mu  sync.Mutex // the HTTP/2 client reads and writes in different goroutines
@@ -36,6 +40,10 @@ func (t *tap) Read(b []byte) (int, error) {
 }
 
 func (t *tap) Write(b []byte) (int, error) {
+	if t.record != 0 && len(t.hello) == 0 && len(b) > 5 && b[0] == recordHandshake {
+		b = slices.Clone(b) // the library's own
+		b[1], b[2] = byte(t.record>>8), byte(t.record)
+	}
 	if t.read.Load() == 0 && len(t.hello) < maxHello {
 		t.hello = append(t.hello, b[:min(len(b), maxHello-len(t.hello))]...)
 	}

@@ -63,6 +63,10 @@ func (s *session) talk(c secure, err error) error {
 		return s.incapable(err)
 	}
 	s.done = true
+	if s.call.Profile.Hello != nil && len(s.call.Requests) == 0 {
+		s.leave(c) // what it would speak then is not recorded
+		return nil
+	}
 	if s.attempt.Outcome.ALPN == "h2" {
 		s.h2 = true
 		return s.http2(c)
@@ -70,26 +74,41 @@ func (s *session) talk(c secure, err error) error {
 	return s.http1(c)
 }
 
+// IncapableError says that the server chose something that this client offers but cannot do: the server would have served the
+// client that it looks like. [Do] returns it, wrapped; what the server chose is in the Attempt.
+type IncapableError struct {
+	Why   string
+	Group wire.Group // what cannot be done is this group, 0 if something else
+	Err   error      // the library's
+}
+
+func (e *IncapableError) Error() string { return e.Why + ": " + e.Err.Error() }
+func (e *IncapableError) Unwrap() error { return e.Err }
+
 // incapable tells the client's own shortcomings from what the peer did.
 func (s *session) incapable(err error) error {
 	f := &s.conn.flight
+	cannot := func(g wire.Group, format string, args ...any) error {
+		return &IncapableError{fmt.Sprintf(format, args...), g, err}
+	}
+	const offers = ", which this client offers but cannot do; use kind raw"
 	switch {
 	case len(s.conn.hello) == 0 && s.conn.ended() == nil:
 		return err // no hello could be made
 	case f.hello != nil && f.etm && !aead(f.hello.Suite):
-		return fmt.Errorf("the server chose encrypt-then-MAC, which uTLS lacks; leave extension %d out (Omit): %w", extEncryptThenMAC, err)
-	case f.hello == nil && !f.retry || s.conn.ended() != nil || remoteAlert(err) != nil || f.alert != nil:
+		return cannot(0, "the server chose encrypt-then-MAC, which uTLS lacks; leave extension %d out (Omit)", extEncryptThenMAC)
+	case f.hello == nil && f.retry == nil || s.conn.ended() != nil || remoteAlert(err) != nil || f.alert != nil:
 		return nil
 	case f.hello == nil: // the first answer was a HelloRetryRequest
 		if curves[f.group] == nil {
-			return fmt.Errorf("the server asks for a key share of %s, which uTLS cannot send late: %w", f.group, err)
+			return cannot(f.group, "the server asks for a key share of %s, which uTLS cannot send late", f.group)
 		}
 	case !supported(f.hello.Suite):
-		return fmt.Errorf("the server chose %s, which this client offers but cannot do; use kind raw: %w", f.hello.Suite, err)
+		return cannot(0, "the server chose %s"+offers, f.hello.Suite)
 	case f.hello.Version == wire.TLS13 && curves[f.hello.Group] == nil && f.hello.Group != wire.X25519MLKEM768 && !s.call.Profile.standard():
-		return fmt.Errorf("the server chose the group %s, which this client offers but cannot do; use kind raw: %w", f.hello.Group, err)
+		return cannot(f.hello.Group, "the server chose the group %s"+offers, f.hello.Group)
 	case f.hello.Version < wire.TLS13 && elliptic(f.hello.Suite) && f.group != 0 && curves[f.group] == nil:
-		return fmt.Errorf("the server chose the group %s, which this client offers but cannot do; use kind raw: %w", f.group, err)
+		return cannot(f.group, "the server chose the group %s"+offers, f.group)
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"crypto/ecdh"
 	"crypto/rand"
 	"fmt"
-	"sync"
 
 	utls "github.com/refraction-networking/utls"
 
@@ -12,12 +11,17 @@ import (
 )
 
 // weakSuites switches on three suites with CBC and SHA-2 in uTLS that policies have and crypto/tls lacks: c028, c024
-// and 003d. It is a setting of the whole process in uTLS; once on, it stays.
-var weakSuites = sync.OnceFunc(utls.EnableWeakCiphers)
+// and 003d. It is a setting of the whole process in uTLS, read during handshakes without a lock: it must be on before the
+// first one, of clients or of the load balancer in the same process, so it is set when the program starts.
+var _ = weakSuites()
+
+func weakSuites() bool {
+	utls.EnableWeakCiphers()
+	return true
+}
 
 // utlsClient makes the client whose hello is the profile's.
 func (s *session) utlsClient(p *Profile) (*utls.UConn, error) {
-	weakSuites()
 	sh := p.shape()
 	c := utls.UClient(s.conn, s.utlsConfig(sh), utls.HelloCustom)
 	shares, keys, err := keyShares(sh.shares)
@@ -35,11 +39,14 @@ func (s *session) utlsClient(p *Profile) (*utls.UConn, error) {
 	}
 	// uTLS keeps the key of one share; the right one is put in place when the server has chosen.
 	s.conn.flight.onHello = func(h *wire.ServerHello) {
-		if k := keys[h.Group]; k != nil && !s.conn.flight.retry {
+		if k := keys[h.Group]; k != nil && s.conn.flight.retry == nil {
 			c.HandshakeState.State13.KeyShareKeys.Ecdhe = k
 		}
 	}
-	if sh.max < wire.TLS13 {
+	if sh.template != nil {
+		templateFields(c, sh.template)
+		s.conn.record = sh.template.RecordVersion
+	} else if sh.max < wire.TLS13 {
 		c.HandshakeState.Hello.SessionId = nil // RFC 8446, appendix D.4, asks for one; before, OpenSSL sends none
 	}
 	if err == nil {
@@ -90,8 +97,10 @@ func keyShares(groups []wire.Group) (shares []utls.KeyShare, keys map[wire.Group
 				return nil, nil, fmt.Errorf("key share for %s: %w", g, err)
 			}
 			keys[g], share.Data = key, key.PublicKey().Bytes()
+		case wire.IsGREASE(g):
+			share.Data = []byte{0} // as BoringSSL
 		case g != wire.X25519MLKEM768:
-			share.Data = make([]byte, shareLen(g))
+			share.Data = make([]byte, ShareLen(g))
 			_, _ = rand.Read(share.Data) // never fails: crypto/rand
 		}
 		shares = append(shares, share)
@@ -103,8 +112,8 @@ var curves = map[wire.Group]ecdh.Curve{
 	wire.X25519: ecdh.X25519(), wire.SECP256R1: ecdh.P256(), wire.SECP384R1: ecdh.P384(), wire.SECP521R1: ecdh.P521(),
 }
 
-// shareLen is the length of a client's key share: RFC 8446, section 4.2.8; RFC 7919; draft-ietf-tls-ecdhe-mlkem.
-func shareLen(g wire.Group) int {
+// ShareLen is the length of a client's key share of a group in bytes: RFC 8446, section 4.2.8; RFC 7919; draft-ietf-tls-ecdhe-mlkem.
+func ShareLen(g wire.Group) int {
 	lengths := map[wire.Group]int{
 		groupX448: 56, 0x0100: 256, 0x0101: 384, 0x0102: 512, 0x0103: 768, 0x0104: 1024,
 		0x001F: 65, 0x0020: 97, 0x0021: 129, // brainpool
@@ -132,6 +141,9 @@ func (sh shape) utlsSpec(p *Profile, name string, shares []utls.KeyShare) *utls.
 }
 
 func (sh shape) utlsExtension(e uint16, p *Profile, shares []utls.KeyShare) utls.TLSExtension {
+	if sh.template != nil {
+		return sh.recorded(e, shares)
+	}
 	switch e {
 	case wire.ExtServerName:
 		return &utls.SNIExtension{}

@@ -17,7 +17,11 @@ func (p *Profile) Validate() error {
 	}
 	switch p.Kind {
 	case KindTLS:
-		p.validateTLS(bad)
+		if p.Hello != nil {
+			p.validateTemplate(bad)
+		} else {
+			p.validateTLS(bad)
+		}
 	case KindRaw:
 		if len(p.Raw) == 0 {
 			bad("kind raw without raw bytes")

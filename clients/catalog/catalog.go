@@ -1,12 +1,17 @@
 // Package catalog holds named real clients, from Android 2.3 to today's browsers, each with what it offers in its hello,
 // one text file per client.
 //
-// Start with [All] or [Match]; [Client.Hello] makes a client's hello, and [Client.Profile] a profile that sends it. The
-// lists are facts that testssl.sh's client simulations and SSL Labs' list of user agents publish, not recordings: what
-// they do not tell (random values, key share data, the contents of some extensions) is filled in.
+// Start with [All] or [Match]; [Client.Hello] makes a client's hello, [Client.Profile] a profile that sends it and completes
+// the handshake, and [Simulate] tries many clients at once. [FromHello], [FromCapture] and [FromTestSSL] make a catalogue of
+// one's own, which [Load] reads.
+//
+// There are three kinds of files: lists that testssl.sh's client simulations and SSL Labs' list of user agents publish, where
+// what they do not tell (the contents of some extensions) is filled in; the browsers that uTLS knows; and hellos captured
+// from programs of a Debian machine (capture.sh). Each names its source.
 package catalog
 
 import (
+	"cmp"
 	"embed"
 	"fmt"
 	"io/fs"
@@ -29,6 +34,7 @@ type Client struct {
 	Version  string // "70"
 	Platform string // "Windows 10", "" where the name does not tell
 	Year     int    // of its release, 0 if unknown
+	Source   string // where its hello is from; "": testssl.sh and SSL Labs
 
 	SSLv2Format   bool         // its hello has SSLv2's framing
 	Min, Max      wire.Version // what it can negotiate
@@ -42,6 +48,10 @@ type Client struct {
 	ALPN              []string
 	SupportedVersions []wire.Version
 	Extensions        []uint16 // types in order
+	// Bodies are the contents of extensions that are neither in the lists above nor what one would expect.
+	Bodies      map[uint16][]byte
+	Compression []byte // methods; nil: the null method alone
+	SessionID   int    // bytes of session id that it sends without a session
 }
 
 // All returns every client, sorted by family, year and name. They are shared: do not change them.
@@ -62,22 +72,23 @@ var All = sync.OnceValue(func() []*Client {
 		}
 		all = append(all, c)
 	}
-	slices.SortFunc(all, func(a, b *Client) int {
-		if d := strings.Compare(a.Family, b.Family); d != 0 {
-			return d
-		}
-		if a.Year != b.Year {
-			return a.Year - b.Year
-		}
-		return strings.Compare(a.Name, b.Name)
-	})
+	order(all)
 	return all
 })
 
+func order(all []*Client) {
+	slices.SortFunc(all, func(a, b *Client) int {
+		return cmp.Or(cmp.Compare(a.Family, b.Family), cmp.Compare(a.Year, b.Year), cmp.Compare(a.Name, b.Name))
+	})
+}
+
 // ByName returns the client of this name, in upper or lower case. The error names the nearest ones.
-func ByName(name string) (*Client, error) {
-	names := make([]string, 0, len(All()))
-	for _, c := range All() {
+func ByName(name string) (*Client, error) { return Find(All(), name) }
+
+// Find is ByName for a catalogue of one's own.
+func Find(all []*Client, name string) (*Client, error) {
+	names := make([]string, 0, len(all))
+	for _, c := range all {
 		if strings.EqualFold(c.Name, name) {
 			return c, nil
 		}
@@ -88,26 +99,29 @@ func ByName(name string) (*Client, error) {
 
 // Match returns the clients whose names one of the patterns matches, in upper or lower case: * is any text, ? one
 // character. No pattern means all. A pattern that matches none is an error that names the nearest clients.
-func Match(patterns ...string) ([]*Client, error) {
+func Match(patterns ...string) ([]*Client, error) { return Select(All(), patterns...) }
+
+// Select is Match for a catalogue of one's own.
+func Select(all []*Client, patterns ...string) ([]*Client, error) {
 	if len(patterns) == 0 {
-		return All(), nil
+		return all, nil
 	}
 	found := map[*Client]bool{}
 	for _, p := range patterns {
 		re := glob(p)
 		hit := false
-		for _, c := range All() {
+		for _, c := range all {
 			if re.MatchString(c.Name) {
 				hit, found[c] = true, true
 			}
 		}
 		if !hit {
-			_, err := ByName(p)
+			_, err := Find(all, p)
 			return nil, err
 		}
 	}
 	var list []*Client
-	for _, c := range All() {
+	for _, c := range all {
 		if found[c] {
 			list = append(list, c)
 		}

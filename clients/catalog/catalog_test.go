@@ -9,7 +9,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,12 +26,21 @@ const host = "lab.alblab.example"
 
 func TestAll(t *testing.T) {
 	all := All()
-	require.Len(t, all, 110)
+	from := map[string]int{}
+	for _, c := range all {
+		source, _, _ := strings.Cut(c.Source, " ")
+		from[source]++
+	}
+	require.Equal(t, 110, from[""], "published lists")
+	require.Equal(t, 38, from["uTLS"], "browsers of uTLS")
+	require.GreaterOrEqual(t, from["captured"], 8, "programs of a Debian machine")
+	require.Len(t, from, 3)
 	seen := map[string]bool{}
 	for _, c := range all {
 		require.False(t, seen[c.Name], c.Name)
 		seen[c.Name] = true
 		require.True(t, c.Year == 0 || c.Year > 2000 && c.Year < 2030, c.Name)
+		require.Equal(t, c.RawReason() == nil, c.Max >= wire.TLS10 && !c.SSLv2Format, c.Name)
 		require.Equal(t, len(c.Groups) > 0, slices.Contains(c.Extensions, wire.ExtSupportedGroups), c.Name)
 		require.Equal(t, c.Max >= wire.TLS13, len(c.KeyShares) > 0 && slices.Contains(c.SupportedVersions, wire.TLS13), c.Name)
 		for _, g := range c.KeyShares {
@@ -48,7 +59,7 @@ func TestAll(t *testing.T) {
 func TestText(t *testing.T) {
 	names, err := fs.Glob(files, "clients/*.txt")
 	require.NoError(t, err)
-	require.Len(t, names, 110)
+	require.Len(t, names, len(All()))
 	for _, name := range names {
 		text, err := files.ReadFile(name)
 		require.NoError(t, err)
@@ -57,6 +68,9 @@ func TestText(t *testing.T) {
 		back, err := c.AppendText(nil)
 		require.NoError(t, err)
 		require.Equal(t, string(text), string(back), name)
+		if c.Source != "" {
+			require.Equal(t, path.Base(name), c.FileName())
+		}
 	}
 }
 
@@ -93,13 +107,13 @@ func TestMatch(t *testing.T) {
 		}
 		return list
 	}
-	require.Len(t, names(), 110)
+	require.Len(t, names(), len(All()))
 	require.Equal(t, []string{"IE 6 XP", "IE 8 XP"}, names("ie ? xp"))
 	require.Equal(t, []string{"Java 6u45", "Java 7u25"}, names("Java 7*", "java 6*"))
 	require.Equal(t, []string{"Safari 26.4 (macOS/iOS/iPadOS 26.4)"}, names("*(macOS/*)"))
 	require.Equal(t, []string{"Android 16 (native)"}, names("ANDROID 16 (native)"))
 	_, err := Match("Java*", "Chrom 70*")
-	require.ErrorContains(t, err, `unknown client "Chrom 70*"; nearest: Chrome 70 Win 10`)
+	require.ErrorContains(t, err, `unknown client "Chrom 70*"; nearest: Chrome 70`)
 	_, err = Match("[")
 	require.Error(t, err)
 }
@@ -162,6 +176,7 @@ func TestAnswered(t *testing.T) {
 	}
 	s.TLS = &tls.Config{Certificates: []tls.Certificate{ecdsa, rsa}, MinVersion: tls.VersionTLS10, CipherSuites: suites}
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.EnableHTTP2 = true
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -178,7 +193,7 @@ func TestAnswered(t *testing.T) {
 				require.Equal(t, wire.StageHello, a.Outcome.Stage)
 				return
 			}
-			require.Equal(t, wire.StageHandshake, a.Outcome.Stage, "%+v", a.Outcome)
+			require.Equal(t, wire.StageRequest, a.Outcome.Stage, "%+v", a.Outcome)
 			require.Equal(t, c.Max, a.Outcome.Version)
 			require.Empty(t, a.Outcome.Ending)
 		})

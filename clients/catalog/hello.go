@@ -1,24 +1,17 @@
 package catalog
 
 import (
+	"bytes"
 	"crypto/ecdh"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/alblab/alblab/clients"
 	"github.com/alblab/alblab/lab/wire"
 )
-
-// Profile makes a profile that sends the client's hello to a host and completes nothing.
-func (c *Client) Profile(host string) (*clients.Profile, error) {
-	b, err := c.Hello(host)
-	if err != nil {
-		return nil, err
-	}
-	return &clients.Profile{Name: c.Name, Doc: "the hello of " + c.Name, Kind: clients.KindRaw, Raw: b}, nil
-}
 
 // Hello makes the client's hello to a host, as whole records. It is the same each time: the random is made from the
 // client's name, key shares are those of fixed private keys. A pre_shared_key, which a list without tickets cannot give,
@@ -29,17 +22,15 @@ func (c *Client) Hello(host string) ([]byte, error) {
 		return c.sslv2(random[:16]), nil
 	}
 	h := &wire.ClientHello{
-		LegacyVersion: c.LegacyVersion, Random: random[:], Suites: make([]wire.Suite, len(c.Suites)),
+		Compression: c.Compression, LegacyVersion: c.LegacyVersion, Random: random[:], Suites: make([]wire.Suite, len(c.Suites)),
 		ServerName: host, Groups: c.Groups, PointFormats: []byte{0}, Schemes: c.Schemes, CertSchemes: c.Schemes,
 		ALPN: c.ALPN, SupportedVersions: c.SupportedVersions, PSKModes: []byte{1},
 	}
 	for i, s := range c.Suites {
 		h.Suites[i] = wire.Suite(s)
 	}
-	if c.Max >= wire.TLS13 {
-		id := sha256.Sum256(random[:])
-		h.SessionID = id[:] // RFC 8446, appendix D.4
-	}
+	id := sha256.Sum256(random[:])
+	h.SessionID = id[:c.SessionID]
 	for _, g := range c.KeyShares {
 		data, err := share(g)
 		if err != nil {
@@ -54,6 +45,7 @@ func (c *Client) Hello(host string) ([]byte, error) {
 		h.Extensions = []uint16{} // nil would mean the usual ones
 	}
 	o := &wire.EncodeOptions{Raw: c.bodies()}
+	maps.Copy(o.Raw, c.Bodies)
 	if slices.Contains(c.Extensions, wire.ExtPadding) {
 		o.PadTo = 512 // RFC 7685: for hellos of 256 to 511 bytes
 	}
@@ -95,12 +87,20 @@ func share(g wire.Group) ([]byte, error) {
 		}
 		return key.PublicKey().Bytes(), nil
 	}
+	// An encapsulation key of zeros is in range: FIPS 203, section 7.2.
+	const keyOf768, keyOf1024 = 1184, 1568
 	switch {
-	case g == wire.X25519MLKEM768: // an encapsulation key of zeros is in range: FIPS 203, section 7.2
+	case g == wire.X25519MLKEM768:
 		x, err := share(wire.X25519)
-		return append(make([]byte, 1184), x...), err
+		return append(make([]byte, keyOf768), x...), err
+	case g == wire.SecP256r1MLKEM768:
+		x, err := share(wire.SECP256R1)
+		return append(x, make([]byte, keyOf768)...), err
+	case g == wire.SecP384r1MLKEM1024:
+		x, err := share(wire.SECP384R1)
+		return append(x, make([]byte, keyOf1024)...), err
 	case wire.IsGREASE(g):
 		return []byte{0}, nil
 	}
-	return nil, fmt.Errorf("no key share for %s", g)
+	return bytes.Repeat([]byte{2}, clients.ShareLen(g)), nil // of groups that no load balancer has
 }

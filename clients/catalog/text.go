@@ -2,10 +2,12 @@ package catalog
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/alblab/alblab/lab/wire"
 )
@@ -13,7 +15,7 @@ import (
 // Parse reads a client in the form of the files that this package embeds: comments ("#"), sections ("[suites]"), one
 // value a line, in the client's order.
 func Parse(text string) (*Client, error) {
-	c := new(Client)
+	c := &Client{SessionID: -1}
 	section := ""
 	for i, line := range strings.Split(text, "\n") {
 		line = strings.TrimSpace(line)
@@ -34,6 +36,9 @@ func Parse(text string) (*Client, error) {
 		return nil, errors.New("a client needs suites, versions and a client version")
 	case !c.SSLv2Format && c.RecordVersion == 0:
 		return nil, errors.New("a client needs a record version")
+	}
+	if c.SessionID < 0 {
+		c.SessionID = c.usualSessionID()
 	}
 	for _, s := range c.Suites {
 		if s > 0xFFFF && !c.SSLv2Format {
@@ -60,6 +65,17 @@ func (c *Client) add(section, value string) (err error) {
 		return one(&c.Version)
 	case "platform":
 		return one(&c.Platform)
+	case "source":
+		return one(&c.Source)
+	case "session id":
+		if c.SessionID, err = strconv.Atoi(value); err == nil && (c.SessionID < 0 || c.SessionID > 32) {
+			err = fmt.Errorf("session id of %s bytes: at most 32", value)
+		}
+	case "compression":
+		c.Compression, err = appendParsed(c.Compression, value, func(s string) (byte, error) {
+			v, err := strconv.ParseUint(s, 10, 8)
+			return byte(v), err
+		})
 	case "year":
 		c.Year, err = strconv.Atoi(value)
 	case "framing":
@@ -83,15 +99,45 @@ func (c *Client) add(section, value string) (err error) {
 	case "schemes":
 		c.Schemes, err = appendParsed(c.Schemes, value, wire.ParseScheme)
 	case "alpn":
-		c.ALPN = append(c.ALPN, value)
+		c.ALPN, err = appendParsed(c.ALPN, value, parseProtocol)
 	case "supported versions":
 		c.SupportedVersions, err = appendParsed(c.SupportedVersions, value, parseVersion)
 	case "extensions":
-		c.Extensions, err = appendParsed(c.Extensions, value, parseExtension)
+		err = c.addExtension(value)
 	default:
 		return fmt.Errorf("value %q in unknown section %q", value, section)
 	}
 	return err
+}
+
+// noBody stands for the contents of an extension that is empty where others are not.
+const noBody = "-"
+
+// addExtension reads an extension's name and, after a blank, its contents in hex.
+func (c *Client) addExtension(value string) (err error) {
+	name, body, has := strings.Cut(value, " ")
+	if c.Extensions, err = appendParsed(c.Extensions, name, parseExtension); err != nil || !has {
+		return err
+	}
+	data := []byte{}
+	if body = strings.TrimSpace(body); body != noBody {
+		if data, err = hex.DecodeString(body); err != nil {
+			return fmt.Errorf("contents of extension %s: %w", name, err)
+		}
+	}
+	if c.Bodies == nil {
+		c.Bodies = map[uint16][]byte{}
+	}
+	c.Bodies[c.Extensions[len(c.Extensions)-1]] = data
+	return nil
+}
+
+// usualSessionID is the length of session id of clients that say nothing else: RFC 8446, appendix D.4.
+func (c *Client) usualSessionID() int {
+	if c.Max >= wire.TLS13 && !c.SSLv2Format {
+		return 32
+	}
+	return 0
 }
 
 func appendParsed[T any](to []T, s string, parse func(string) (T, error)) ([]T, error) {
@@ -128,19 +174,44 @@ func suiteText(s uint32) string {
 	return wire.Suite(s).String()
 }
 
+// protocolText quotes names of protocols that are not plain, as GREASE's.
+func protocolText(s string) string {
+	plain := s != "" && !strings.ContainsAny(s[:1], `"#[`) && strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
+	if plain {
+		return s
+	}
+	return strconv.QuoteToASCII(s)
+}
+
+func parseProtocol(s string) (string, error) {
+	if !strings.HasPrefix(s, `"`) {
+		return s, nil
+	}
+	p, err := strconv.Unquote(s)
+	if err != nil {
+		return "", fmt.Errorf("protocol %s: %w", s, err)
+	}
+	return p, nil
+}
+
 // AppendText writes the form that Parse reads.
 func (c *Client) AppendText(b []byte) ([]byte, error) {
 	w := bytes.NewBuffer(b)
-	fmt.Fprintf(w, "# What %s offers. source: testssl.sh, client simulations; SSL Labs, user agents | https://github.com/testssl/testssl.sh\n", c.Name)
+	source := c.Source
+	if source == "" {
+		source = "testssl.sh, client simulations; SSL Labs, user agents | https://github.com/testssl/testssl.sh"
+	}
+	fmt.Fprintf(w, "# What %s offers. source: %s\n", line(c.Name), line(source))
 	section := func(name string, values ...string) {
 		if len(values) > 0 && values[0] != "" {
 			fmt.Fprintf(w, "\n[%s]\n%s\n", name, strings.Join(values, "\n"))
 		}
 	}
-	section("name", c.Name)
-	section("family", c.Family)
-	section("version", c.Version)
-	section("platform", c.Platform)
+	section("name", line(c.Name))
+	section("family", line(c.Family))
+	section("version", line(c.Version))
+	section("platform", line(c.Platform))
+	section("source", line(c.Source))
 	if c.Year != 0 {
 		section("year", strconv.Itoa(c.Year))
 	}
@@ -153,14 +224,38 @@ func (c *Client) AppendText(b []byte) ([]byte, error) {
 		section("record version", c.RecordVersion.String())
 	}
 	section("client version", c.LegacyVersion.String())
+	if c.SessionID != c.usualSessionID() {
+		section("session id", strconv.Itoa(c.SessionID))
+	}
+	section("compression", texts(c.Compression, func(m byte) string { return strconv.Itoa(int(m)) })...)
 	section("suites", texts(c.Suites, suiteText)...)
 	section("groups", texts(c.Groups, wire.Group.String)...)
 	section("key shares", texts(c.KeyShares, wire.Group.String)...)
 	section("schemes", texts(c.Schemes, wire.Scheme.String)...)
-	section("alpn", c.ALPN...)
+	section("alpn", texts(c.ALPN, protocolText)...)
 	section("supported versions", texts(c.SupportedVersions, wire.Version.String)...)
-	section("extensions", texts(c.Extensions, extensionText)...)
+	section("extensions", texts(c.Extensions, func(e uint16) string {
+		body, ok := c.Bodies[e]
+		switch {
+		case !ok:
+			return extensionText(e)
+		case len(body) == 0:
+			return extensionText(e) + " " + noBody
+		}
+		return extensionText(e) + " " + hex.EncodeToString(body)
+	})...)
 	return w.Bytes(), nil
+}
+
+// line makes a value from outside fit for one line that is neither a comment nor a section.
+func line(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, " "))
+	return strings.TrimLeft(strings.TrimSpace(s), "#[ ")
 }
 
 func texts[T any](list []T, text func(T) string) []string {
