@@ -86,12 +86,20 @@ func (p *packets) write(x *vnet.Packet) {
 	}
 }
 
+// sync writes out what is buffered.
+func (p *packets) sync() error {
+	if p == nil {
+		return nil
+	}
+	return errors.Join(p.plain.Flush(), p.mirror.Flush())
+}
+
 // flush writes out what is buffered and returns the files with their numbers of packets.
 func (p *packets) flush() ([]evidence.File, error) {
 	if p == nil {
 		return nil, nil
 	}
-	err := errors.Join(p.plain.Flush(), p.mirror.Flush())
+	err := p.sync()
 	return []evidence.File{
 		{Name: "capture.pcap", Kind: evidence.KindCapture, Records: int64(p.plain.Count())},
 		{Name: "mirror.pcapng", Kind: evidence.KindMirror, Records: int64(p.mirror.Count())},

@@ -34,6 +34,7 @@ type recorder struct {
 	clock   func() time.Time
 	elb     string
 	problem atomic.Pointer[error] // the first record that could not be written, nil in a sane run
+	flushed problems              // what flushEvery could not write
 }
 
 func newRecorder(l *Lab, settings lab.Embedded, o *Options) (*recorder, error) {
@@ -67,7 +68,7 @@ func newRecorder(l *Lab, settings lab.Embedded, o *Options) (*recorder, error) {
 			return nil, errors.Join(err, r.store.Close())
 		}
 	}
-	if _, err := r.flow.WriteHeader([]byte(r.format.Header()+"\n")); err != nil {
+	if _, err := r.flow.WriteHeader([]byte(r.format.Header() + "\n")); err != nil {
 		return nil, errors.Join(err, r.store.Close())
 	}
 	r.meter = vnet.NewFlowMeter(vnet.FlowConfig{
@@ -151,7 +152,8 @@ func (r *recorder) countWAF(rec *waflog.Record) {
 		metric.Dimension{Name: "Rule", Value: "ALL"}, metric.Dimension{Name: "WebACL", Value: "alblab"})
 }
 
-// flushEvery closes flow-log windows on a clock that nobody moves by hand.
+// flushEvery closes flow-log windows on a clock that nobody moves by hand, and writes out what waits in buffers, so that
+// little is lost if the process dies. What cannot be written is told by snapshot.
 func (r *recorder) flushEvery(clock vnet.Clock) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var tick func()
@@ -160,6 +162,7 @@ func (r *recorder) flushEvery(clock vnet.Clock) (stop func()) {
 			return
 		}
 		r.meter.Flush(clock.Now())
+		r.flushed.add(errors.Join(r.capture.sync(), r.store.Flush()))
 		clock.AfterFunc(time.Second, tick)
 	}
 	tick()
@@ -171,7 +174,7 @@ func (r *recorder) flushEvery(clock vnet.Clock) (stop func()) {
 func (r *recorder) snapshot(m evidence.Manifest) (*evidence.Bundle, error) {
 	r.meter.Flush(r.clock())
 	r.meter.Close()
-	var errs []error
+	errs := r.flushed.take()
 	if p := r.problem.Load(); p != nil {
 		errs = append(errs, fmt.Errorf("writing a record: %w", *p))
 	}
@@ -187,3 +190,26 @@ func (r *recorder) snapshot(m evidence.Manifest) (*evidence.Bundle, error) {
 }
 
 func (r *recorder) close() error { return r.store.Close() }
+
+// problems gathers errors until somebody asks.
+type problems struct {
+	mu   sync.Mutex
+	errs []error
+}
+
+func (p *problems) add(err error) {
+	if err == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.errs = append(p.errs, err)
+}
+
+func (p *problems) take() []error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	errs := p.errs
+	p.errs = nil
+	return errs
+}
