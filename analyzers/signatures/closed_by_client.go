@@ -9,8 +9,8 @@ import (
 func closedByClient() *analyzers.Analyzer {
 	return &analyzers.Analyzer{
 		Name: ClosedByClient,
-		Doc: "The client ended the connection before the handshake was complete: it distrusts the server's certificate and says so in " +
-			"an alert, or gave up. The load balancer refused nothing.",
+		Doc: "The client ended the connection before the handshake was complete, without a word or with an alert that does not speak of " +
+			"the server's certificate: it gave up. The load balancer refused nothing.",
 		Stage: analyzers.StageClosedByOther,
 		Needs: connection,
 		Run: func(p *analyzers.Pass) error {

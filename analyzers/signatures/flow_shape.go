@@ -2,6 +2,7 @@ package signatures
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/alblab/alblab/analyzers/correlate"
 )
@@ -24,8 +25,15 @@ const (
 )
 
 const (
-	// alertsLen is two TLS alert records: what a load balancer says that refuses with an alert.
-	alertsLen = 2 * 7
+	// alertLen is a TLS alert record in clear: what a load balancer says that refuses with an alert.
+	alertLen = 7
+	// repeatedLen is what each repeated SYN or SYN-ACK adds to the payload as it is reckoned here: its longer options.
+	repeatedLen = synOptions - timestamps
+	// unansweredMost is more than a load balancer says that refuses with alerts, SYN-ACKs that it had to repeat counted in,
+	// and less than any ServerHello or HelloRetryRequest.
+	unansweredMost = 64
+	// silentMost is what three repeated SYNs add.
+	silentMost = 3 * repeatedLen
 	// mss is the largest segment of a path with an MTU of 1500, less IPv4, TCP and timestamps.
 	mss = 1448
 	// helloMost is more than any hello that an Application Load Balancer reads. TLS messages are limited to 64 K (source:
@@ -48,13 +56,18 @@ type shape struct {
 	inMax, outMax int64 // at most: none had options
 	segments      int64 // packets that the client's payload takes at least
 	in, out       correlate.Flow
+	took          time.Duration // from the first packet to the last
+	headers       int64
 }
 
 func shapeOf(c *correlate.Conn) shape {
-	s := shape{in: c.In, out: c.Out}
 	headers := int64(headers4)
 	if c.Client.Addr().Is6() {
 		headers = headers6
+	}
+	s := shape{in: c.In, out: c.Out, headers: headers}
+	if c.In.Records > 0 && c.Out.Records > 0 {
+		s.took = time.Duration(max(c.In.End, c.Out.End)-min(c.In.Start, c.Out.Start)) * time.Second
 	}
 	s.flags = c.In.Flags >= 0 && c.Out.Flags >= 0 && c.In.Records > 0 && c.Out.Records > 0
 	s.partial = c.In.Records == 0 || c.Out.Records == 0 ||
@@ -75,17 +88,35 @@ func payload(f correlate.Flow, headers int64) (least, most int64) {
 	return max(least, 0), max(f.Bytes-f.Packets*headers, 0)
 }
 
-// silent says that the client need not have sent a byte.
-func (s *shape) silent() bool { return s.inMin == 0 }
+// silent says that the client need not have sent a byte: what there is may be options of a SYN that was repeated.
+func (s *shape) silent() bool { return s.inMin <= silentMost && s.inMin%repeatedLen == 0 }
 
 // unanswered says that the load balancer need not have sent more than an alert.
-func (s *shape) unanswered() bool { return s.outMin <= alertsLen }
+func (s *shape) unanswered() bool { return s.outMin <= unansweredMost }
+
+// alerted says that the load balancer's packets fit an alert and no others fit better: with timestamps exactly, else where the
+// packets are too short for timestamps.
+func (s *shape) alerted() bool {
+	data := s.out.Bytes - (s.headers + synOptions) - (s.out.Packets-1)*(s.headers+timestamps)
+	if data >= 0 {
+		return data%repeatedLen == alertLen%repeatedLen || data == 2*alertLen
+	}
+	for _, options := range []int64{4, 8, 12} { // MSS; and SACK permitted or window scale; and both
+		if data = s.out.Bytes - (s.headers + options) - (s.out.Packets-1)*s.headers; data == alertLen || data == 2*alertLen {
+			return true
+		}
+	}
+	return false
+}
+
+// lasted says that the connection was open for longer than it takes to refuse a client.
+func (s *shape) lasted() bool { return s.took >= patience }
 
 // refusal says whether the records fit the refusal of a first flight: the client's packets are SYN, ACK and as many
 // segments as its hello takes at the path's MSS, and few besides; the load balancer's are acknowledgements, at most an
 // alert, and the end. A post-quantum hello takes two segments, so the number is computed and never a fixed one.
 func (s *shape) refusal() bool {
-	if s.partial || s.silent() || !s.unanswered() || s.inMin > helloMost {
+	if s.partial || s.silent() || s.lasted() || !s.unanswered() || s.inMin > helloMost {
 		return false
 	}
 	return s.in.Packets >= 1+s.segments && s.in.Packets <= 2+s.mostSegments()+strayPackets && s.out.Packets <= s.in.Packets+strayPackets

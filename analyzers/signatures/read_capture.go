@@ -38,14 +38,27 @@ func (v *view) readSilence() reading {
 	case !v.acked:
 		return reading{stage: analyzers.StageNoData, sure: analyzers.Certain, fits: []string{HalfOpenScan}, by: byPackets}
 	}
-	return reading{stage: analyzers.StageNoData, sure: analyzers.Certain, fits: []string{ConnectedNoData}, by: byPackets}
+	signature := ConnectedNoData
+	if v.ended == capture.SideClient {
+		signature = ConnectAndClose
+	}
+	return reading{stage: analyzers.StageNoData, sure: analyzers.Certain, fits: []string{signature}, by: byPackets}
+}
+
+// timedOut is the reading of a client that fell silent.
+func timedOut(by basis) reading {
+	return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Certain, fits: []string{HandshakeTimeout}, by: by}
 }
 
 // readUnanswered reads a hello without a ServerHello.
 func (v *view) readUnanswered() reading {
 	switch {
+	case v.ended == capture.SideServer && v.tooLarge:
+		return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Certain, fits: []string{HelloTooLarge}, by: byPackets}
 	case v.ended == capture.SideServer && v.damage != "":
 		return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Certain, fits: []string{MalformedHello}, by: byPackets}
+	case v.silent:
+		return timedOut(byPackets)
 	case v.ended == capture.SideServer && v.incomplete:
 		return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Likely, fits: []string{RefusedFirstFlight}, by: byPackets}
 	case v.ended == capture.SideServer:
@@ -61,10 +74,14 @@ func (v *view) readTLS12(l analyzers.Listener) reading {
 	switch {
 	case v.finished && v.version < wire.TLS13:
 		return reading{stage: analyzers.StageCompleted, sure: analyzers.Certain, fits: justCompleted, by: byPackets}
+	case v.ended == capture.SideClient && distrusts(v.clientAlert):
+		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Certain, fits: []string{ServerCertificateDistrusted}, by: byPackets}
 	case v.ended == capture.SideClient:
 		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Certain, fits: []string{ClosedByClient}, by: byPackets}
 	case v.ended != capture.SideServer:
 		return reading{}
+	case v.silent:
+		return timedOut(byPackets)
 	case v.certRequest && v.certificate == capture.CertificateEmpty && l.MTLS != "passthrough":
 		return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Certain, fits: []string{ClientCertificateMissing}, by: byPackets,
 			show: "a CertificateRequest, an empty Certificate, then "}
@@ -84,9 +101,14 @@ func (v *view) readTLS13(c *correlate.Conn, l analyzers.Listener) reading {
 		by |= byLine
 	}
 	switch {
+	case v.sealed:
+		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Certain, fits: []string{ServerCertificateDistrusted, ClosedByClient}, by: by,
+			show: "an encrypted alert of the client and no Finished, then "}
+	case v.silent && !v.flight:
+		return timedOut(by)
 	case v.ended == capture.SideServer && !v.flight:
 		return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Certain, fits: []string{RefusedLater}, by: by}
-	case v.ended == capture.SideServer && failed:
+	case failed && v.flight && (v.ended == capture.SideServer || v.serverReset || l.MTLS == "verify"): // it may have closed behind its flight
 		return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Certain, fits: later(l, false), by: by, show: "the client's flight, then "}
 	case v.ended == capture.SideClient && failed, v.ended == capture.SideClient && !v.flight: // its alert may be encrypted
 		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Certain, fits: []string{ClosedByClient}, by: by}

@@ -63,18 +63,25 @@ func (r *reading) fit(signature string) bool { return len(r.fits) > 0 && r.fits[
 // of a hello that is well-formed cannot.
 var (
 	policyRefusals = []string{NoCommonVersion, NoCommonSuite, NoCommonGroup, NoCommonSignatureScheme, InappropriateFallback}
-	helloRefusals  = append(slices.Clone(policyRefusals), MalformedHello, NotTLS)
+	helloRefusals  = append(slices.Clone(policyRefusals), MalformedHello, NotTLS, HelloTooLarge)
 )
 
 // Sets of signatures that evidence leaves, made once.
 var (
 	refused         = slices.Concat([]string{RefusedFirstFlight}, helloRefusals)
 	refusedByPolicy = slices.Concat([]string{RefusedFirstFlight}, policyRefusals)
-	refusedOrClosed = slices.Concat(refused, []string{ClosedByClient})
-	closedOrRefused = slices.Concat([]string{ClosedByClient}, refused)
-	lineFits        = slices.Concat(refused, []string{ClosedByClient, RefusedLater})
-	lineFitsVerify  = slices.Concat(refused, []string{ClientCertificateMissing, ClosedByClient, RefusedLater})
-	silentFits      = []string{ConnectedNoData, ClosedByClient}
+	refusedOrClosed = slices.Concat(refused, []string{ClosedByClient, HandshakeTimeout})
+	closedOrRefused = slices.Concat([]string{ClosedByClient, HandshakeTimeout}, refused)
+	timeoutOrClosed = slices.Concat([]string{HandshakeTimeout, ClosedByClient}, refused)
+	leftByClient    = []string{ClosedByClient, ServerCertificateDistrusted, HandshakeTimeout} // after the load balancer's flight
+	silentByClient  = []string{HandshakeTimeout, ClosedByClient, ServerCertificateDistrusted}
+	lineFits        = slices.Concat(refused, leftByClient, []string{RefusedLater})
+	lineFitsVerify  = slices.Concat(refused, []string{ClientCertificateMissing}, leftByClient, []string{RefusedLater})
+	closedAtOnce    = []string{ConnectAndClose, ConnectedNoData}
+	closedIdle      = []string{ConnectedNoData, ConnectAndClose}
+	// anyAnswered is all that can become of a client that the load balancer answered, where flow logs are all there is.
+	anyAnswered = []string{Completed, RefusedLater, ClientCertificateMissing, ClientCertificateRefused, ClosedByClient,
+		ServerCertificateDistrusted, HandshakeTimeout}
 )
 
 // read believes a capture first, then the connection log with what the flow log adds, then the flow log alone.
@@ -141,26 +148,42 @@ func readLine(c *correlate.Conn, l analyzers.Listener) reading {
 	return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Likely, fits: fits, by: byLine, tail: ", and no version was agreed"}
 }
 
-// readFailedFlow reads the flow of a connection that the connection log calls failed.
+// readFailedFlow reads the flow of a connection that the connection log calls failed: the client has sent something.
+// Assumption: a silent client leaves no line.
 func readFailedFlow(s *shape, l analyzers.Listener) reading {
 	switch {
-	case s.silent() && s.inMax < 32:
-		return reading{stage: analyzers.StageNoData, sure: analyzers.Likely, fits: silentFits}
 	case s.unanswered():
-		if (s.clientFIN() || s.clientReset()) && !s.serverReset() && s.outMin == 0 {
-			return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Likely, fits: refusedOrClosed}
-		}
-		return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Certain, fits: refused}
-	case s.serverReset() && !s.clientFIN() && !s.clientReset():
-		return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Certain, fits: later(l, false)}
-	case s.clientReset() || s.clientFIN():
-		fits := later(l, true)
-		if !s.serverReset() && l.MTLS != "verify" { // the client's end alone: its alert, or its patience
-			fits = append([]string{ClosedByClient}, without(fits, ClosedByClient)...)
-		}
-		return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Likely, fits: fits}
+		return readFailedUnanswered(s)
+	case s.serverReset() && !s.clientReset():
+		return reading{stage: analyzers.StageRefusedLater, sure: sureUnless(s.clientFIN()), fits: later(l, s.clientFIN())}
+	case s.flags && s.lasted():
+		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Likely, fits: slices.Concat(silentByClient, later(l, false))}
+	case s.flags: // the client's end alone: its alert, or its patience
+		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Likely, fits: slices.Concat(leftByClient, later(l, false))}
+	case l.MTLS == "verify":
+		return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Possible, fits: later(l, true)}
 	}
-	return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Likely, fits: later(l, true)}
+	return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Possible, fits: slices.Concat(leftByClient, later(l, false))}
+}
+
+func readFailedUnanswered(s *shape) reading {
+	switch {
+	case s.serverReset(), s.alerted() && s.serverFIN():
+		return reading{stage: analyzers.StageFirstFlight, sure: sureUnless(s.clientReset()), fits: refused}
+	case s.lasted():
+		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Likely, fits: timeoutOrClosed}
+	case s.clientFIN(), s.clientReset():
+		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Likely, fits: closedOrRefused}
+	}
+	return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Likely, fits: refusedOrClosed}
+}
+
+// sureUnless is Certain unless there is a doubt.
+func sureUnless(doubt bool) analyzers.Certainty {
+	if doubt {
+		return analyzers.Likely
+	}
+	return analyzers.Certain
 }
 
 // later lists what can end a handshake after the load balancer's first flight without a code of its own. A certificate can
@@ -176,16 +199,9 @@ func later(l analyzers.Listener, byClient bool) []string {
 		fits = []string{RefusedLater}
 	}
 	if byClient {
-		if l.MTLS != "verify" {
-			return append([]string{fits[0], ClosedByClient}, fits[1:]...)
-		}
-		fits = append(fits, ClosedByClient)
+		return slices.Concat(fits, leftByClient)
 	}
 	return fits
-}
-
-func without(l []string, s string) []string {
-	return slices.DeleteFunc(slices.Clone(l), func(x string) bool { return x == s })
 }
 
 // readFlow reads the flow log alone: it shows stages, and never a cause.
@@ -212,8 +228,10 @@ func readFlags(s *shape, l analyzers.Listener) reading {
 	case s.in.Flags&(flagSYN|flagRST|flagFIN) == flagSYN|flagRST && s.in.Packets <= 2 && s.silent() && s.outMin == 0,
 		s.in.Flags == flagSYN && s.in.Packets == 1 && s.outMin == 0: // the scanner does not even reset
 		return reading{stage: analyzers.StageNoData, sure: analyzers.Certain, fits: []string{HalfOpenScan}}
+	case s.silent() && s.unanswered() && !s.lasted():
+		return reading{stage: analyzers.StageNoData, sure: analyzers.Likely, fits: closedAtOnce}
 	case s.silent() && s.unanswered():
-		return reading{stage: analyzers.StageNoData, sure: analyzers.Likely, fits: []string{ConnectedNoData}}
+		return reading{stage: analyzers.StageNoData, sure: analyzers.Likely, fits: closedIdle}
 	case s.unanswered():
 		return readUnanswered(s)
 	}
@@ -227,30 +245,32 @@ func readFlags(s *shape, l analyzers.Listener) reading {
 		}
 		return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Likely, fits: fits}
 	case !session && (s.clientFIN() || s.clientReset()):
-		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Likely, fits: append([]string{ClosedByClient}, later(l, false)...)}
-	case s.clientReset() && !s.clientFIN() && !s.serverFIN():
-		return reading{stage: analyzers.StageCompleted, sure: analyzers.Possible, fits: []string{Completed, ClosedByClient}}
+		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Likely, fits: slices.Concat(leftByClient, later(l, false), []string{ClientCertificateRefused, Completed})}
+	case s.clientReset() && !s.clientFIN() && !s.serverFIN() && s.in.Packets <= 2+s.mostSegments()+2: // SYN, ACK, the hello, one more, RST
+		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Possible, fits: slices.Concat(leftByClient, []string{Completed})}
 	case session && ended:
-		return reading{stage: analyzers.StageCompleted, sure: analyzers.Likely, fits: []string{Completed, RefusedLater, ClientCertificateMissing, ClientCertificateRefused, ClosedByClient}}
+		return reading{stage: analyzers.StageCompleted, sure: analyzers.Likely, fits: anyAnswered}
 	case session:
-		return reading{stage: analyzers.StageCompleted, sure: analyzers.Possible, fits: []string{Completed, RefusedLater}}
+		return reading{stage: analyzers.StageCompleted, sure: analyzers.Possible, fits: anyAnswered}
 	}
-	return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Possible, fits: append(later(l, true), Completed)}
+	return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Possible, fits: slices.Concat(later(l, true), []string{ClientCertificateRefused, Completed})}
 }
 
 // readUnanswered reads the flow of a client that sent data and got none: a refusal, unless the client gave up first.
 func readUnanswered(s *shape) reading {
 	switch {
-	case s.serverReset() && !s.clientFIN() || s.serverFIN() && !s.clientFIN() && !s.serverReset(), s.serverFIN() && s.outMin > 0:
-		sure := analyzers.Likely
-		if !s.refusal() {
+	case s.serverReset(), s.serverFIN() && s.alerted(), s.serverFIN() && !s.clientFIN() && !s.clientReset() && !s.lasted():
+		fits, sure := refused, analyzers.Likely
+		if s.clientReset() || s.clientFIN() && !s.alerted() { // a client answers an alert with its own FIN
+			fits, sure = refusedOrClosed, analyzers.Possible
+		} else if !s.refusal() {
 			sure = analyzers.Possible
 		}
-		return reading{stage: analyzers.StageFirstFlight, sure: sure, fits: refused}
-	case s.serverFIN() || s.serverReset():
-		return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Possible, fits: refusedOrClosed}
-	case s.clientFIN() || s.clientReset():
-		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Likely, fits: []string{ClosedByClient}}
+		return reading{stage: analyzers.StageFirstFlight, sure: sure, fits: fits}
+	case s.lasted() && s.serverFIN():
+		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Likely, fits: timeoutOrClosed}
+	case s.clientFIN(), s.clientReset(), s.serverFIN():
+		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Likely, fits: closedOrRefused}
 	}
 	return reading{} // still open when the records end
 }
@@ -258,7 +278,7 @@ func readUnanswered(s *shape) reading {
 // readPartial reads a flow of which the beginning or a direction is missing: only much data means something.
 func readPartial(s *shape) reading {
 	if s.inMin >= sessionLeast && s.outMin >= flightLeast {
-		return reading{stage: analyzers.StageCompleted, sure: analyzers.Possible, fits: []string{Completed, RefusedLater, ClosedByClient}}
+		return reading{stage: analyzers.StageCompleted, sure: analyzers.Possible, fits: anyAnswered}
 	}
 	return reading{}
 }
@@ -270,15 +290,20 @@ func readSizes(s *shape) reading {
 	case s.in.Records == 0 || s.out.Records == 0:
 		return readPartial(s)
 	case s.silent() && s.unanswered() && s.in.Packets <= 2:
-		return reading{stage: analyzers.StageNoData, sure: analyzers.Possible, fits: []string{HalfOpenScan, ConnectedNoData}}
+		return reading{stage: analyzers.StageNoData, sure: analyzers.Possible, fits: []string{HalfOpenScan, ConnectAndClose, ConnectedNoData}}
+	case s.silent() && s.unanswered() && s.lasted():
+		return reading{stage: analyzers.StageNoData, sure: analyzers.Possible, fits: []string{ConnectedNoData, ConnectAndClose, HalfOpenScan}}
 	case s.silent() && s.unanswered():
-		return reading{stage: analyzers.StageNoData, sure: analyzers.Possible, fits: []string{ConnectedNoData, HalfOpenScan}}
+		return reading{stage: analyzers.StageNoData, sure: analyzers.Possible, fits: []string{ConnectAndClose, ConnectedNoData, HalfOpenScan}}
 	case s.refusal():
 		return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Possible, fits: refusedOrClosed}
+	case s.unanswered() && s.lasted():
+		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Possible, fits: timeoutOrClosed}
 	case s.unanswered():
 		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Possible, fits: closedOrRefused}
 	case s.outMin >= flightLeast && s.inMin >= sessionLeast && s.in.Packets >= 5:
-		return reading{stage: analyzers.StageCompleted, sure: analyzers.Possible, fits: []string{Completed, RefusedLater, ClientCertificateMissing, ClientCertificateRefused, ClosedByClient}}
+		return reading{stage: analyzers.StageCompleted, sure: analyzers.Possible, fits: anyAnswered}
 	}
-	return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Possible, fits: []string{RefusedLater, ClosedByClient, ClientCertificateMissing, ClientCertificateRefused, Completed}}
+	return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Possible, fits: []string{RefusedLater, ClosedByClient,
+		ServerCertificateDistrusted, HandshakeTimeout, ClientCertificateMissing, ClientCertificateRefused, Completed}}
 }

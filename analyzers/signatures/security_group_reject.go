@@ -27,7 +27,7 @@ func securityGroupReject() *analyzers.Analyzer {
 					f.Basis = "flow log: REJECT, " + flowWords(c.RejectedOut) + " out"
 					return f, true
 				}
-				if c.Rejected.Records == 0 || c.In.Records > 0 {
+				if !rejected(c) {
 					return f, false
 				}
 				f.Message = fmt.Sprintf("the network rejected the client's packets to port %d: no rule of a security group or network ACL lets it in",

@@ -29,18 +29,27 @@ const (
 	HalfOpenScan             = "half-open-scan"
 	SecurityGroupReject      = "security-group-reject"
 	ClosedByClient           = "closed-by-client"
+
+	ConnectAndClose             = "connect-and-close"
+	PortScan                    = "port-scan"
+	HelloTooLarge               = "hello-too-large"
+	ServerCertificateDistrusted = "server-certificate-distrusted"
+	HandshakeTimeout            = "handshake-timeout"
 )
 
 // All returns every signature, in the order of precedence.
 func All() []*analyzers.Analyzer {
 	return []*analyzers.Analyzer{
+		portScan(),
 		securityGroupReject(),
 		wafBlocked(),
 		clientCertificateRefused(),
 		completed(),
 		halfOpenScan(),
 		connectedNoData(),
+		connectAndClose(),
 		notTLS(),
+		helloTooLarge(),
 		malformedHello(),
 		inappropriateFallback(),
 		noCommonVersion(),
@@ -48,6 +57,8 @@ func All() []*analyzers.Analyzer {
 		noCommonGroup(),
 		noCommonSignatureScheme(),
 		clientCertificateMissing(),
+		serverCertificateDistrusted(),
+		handshakeTimeout(),
 		closedByClient(),
 		refusedLater(),
 		refusedFirstFlight(),

@@ -16,6 +16,7 @@ type view struct {
 	first       []byte // the client's first bytes, where they are not TLS
 	damage      string // why the hello cannot be read, "" if it can or is not complete
 	incomplete  bool   // the hello began and did not end
+	tooLarge    bool   // it says that it is longer than a load balancer reads
 	serverHello bool
 	version     wire.Version
 	certRequest bool
@@ -25,8 +26,11 @@ type view struct {
 	finished    bool         // below TLS 1.3: both sides sent ChangeCipherSpec, so the load balancer has verified everything
 	flight      bool         // TLS 1.3: the client answered the load balancer's flight
 	spoke       bool         // TLS 1.3: it sent more than a Finished
+	sealed      bool         // TLS 1.3: all that the client said after the ServerHello is an alert
 	ended       capture.Side // who ended the connection first: a fatal alert, FIN or RST
 	reset       bool         // by RST
+	serverReset bool         // the load balancer sent a RST, first or not
+	silent      bool         // the load balancer closed with a FIN after the client had long been silent
 }
 
 // readable methods of HTTP, as a client that takes a TLS port for a plain one begins.
@@ -67,13 +71,22 @@ func viewOf(c *correlate.Conn) view {
 		clientAlert: p.FromClient.Alert,
 		serverAlert: p.FromServer.Alert,
 		finished:    p.FromClient.ChangeCipherSpec && p.FromServer.ChangeCipherSpec,
-		flight:      p.FromClient.AppData > 0,
-		spoke:       p.FromClient.AppData > 1,
+		flight:      p.FromClient.AppData > p.FromClient.EncryptedAlerts,
+		spoke:       p.FromClient.AppData > 1+p.FromClient.EncryptedAlerts,
+		sealed:      p.FromClient.EncryptedAlerts > 0 && p.FromClient.AppData == p.FromClient.EncryptedAlerts,
 		ended:       p.EndedBy,
 		reset:       p.Ending == capture.EndingRST,
+		serverReset: p.FromServer.RSTFrame != 0,
 	}
 	if p.HelloErr != nil {
 		v.damage = p.HelloErr.Error()
+		v.tooLarge = helloLen(p.HelloBytes) > helloMost
+	}
+	v.silent = p.EndedBy == capture.SideServer && p.Ending == capture.EndingFIN && p.FromServer.Alert == nil &&
+		p.FromClient.Data > 0 && p.Ended.Sub(p.FromClient.DataEnd) >= patience
+	// A client that closes its half at once, behind its hello, still wants an answer; a reset is the load balancer's.
+	if p.ServerHello == nil && p.HelloRetry == nil && !v.incomplete && v.ended == capture.SideClient && !v.reset && v.serverReset {
+		v.ended, v.reset = capture.SideServer, true
 	}
 	// Whoever says in an alert that it ends the handshake has ended it, whoever closes first then.
 	switch server, client := p.FromServer.Alert, p.FromClient.Alert; {
