@@ -18,7 +18,11 @@ type Listener struct {
 	// IgnoreClientCertificateExpiry and AdvertiseCANames belong to mtls_mode verify.
 	IgnoreClientCertificateExpiry bool   `json:"ignore_client_certificate_expiry,omitempty"`
 	AdvertiseCANames              bool   `json:"advertise_ca_names,omitempty"`
-	DefaultAction                 Action `json:"default_action"`
+	// TrustStore and RevocationLists belong to mtls_mode verify too: PEM text, the CA bundle and any number of lists. "" is the
+	// lab's own client CAs and their lists.
+	TrustStore      string `json:"trust_store,omitempty"`
+	RevocationLists string `json:"revocation_lists,omitempty"`
+	DefaultAction   Action `json:"default_action"`
 	Certificate                   string `json:"certificate,omitempty"` // rsa, ecdsa, both (default), rsa:3072:sha384, ...; see policy.ParseCertSet
 }
 
@@ -47,4 +51,7 @@ type Embedded struct {
 	FlowFormat   string         `json:"flow_format,omitempty"`   // "" is the 14 default fields, then tcp-flags and more
 	Capture      string         `json:"capture,omitempty"`       // full (default), hello, off
 	IdleTimeout  int            `json:"idle_timeout,omitempty"`  // seconds, default 60
+	// CertificateFaults is fault injection: a listener in verify mode refuses the good client certificate of a common name for
+	// a reason that no certificate is known to provoke, ClientCertRejected or ClientCertCrlProcessingError.
+	CertificateFaults map[string]string `json:"certificate_faults,omitempty"`
 }

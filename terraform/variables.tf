@@ -1,13 +1,15 @@
 # The lab as Terraform will see it: the same names as the json tags of lab.Spec (lab/spec.go); lab/spec_test.go compares them.
 
 variable "listeners" {
-  description = "HTTPS listeners by name: port, security policy, mutual TLS mode, default action, key of the server certificate."
+  description = "HTTPS listeners by name: port, security policy, mutual TLS mode with its trust store and revocation lists (PEM, empty for the lab's own), default action, key of the server certificate."
   type = map(object({
     port                             = number
     ssl_policy                       = string
     mtls_mode                        = optional(string, "off")
     ignore_client_certificate_expiry = optional(bool, false)
     advertise_ca_names               = optional(bool, false)
+    trust_store                      = optional(string, "")
+    revocation_lists                 = optional(string, "")
     default_action = optional(object({
       type         = optional(string, "fixed-response")
       status_code  = optional(number, 200)

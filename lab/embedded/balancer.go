@@ -1,8 +1,10 @@
 package embedded
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"encoding/pem"
 	"fmt"
 	"net"
 	"net/netip"
@@ -21,6 +23,9 @@ func (l *Lab) startBalancer(settings lab.Embedded, o *Options) error {
 		WireProfile: settings.WireProfile,
 		Clock:       l.clock,
 		Seed:        settings.Seed,
+
+		CertificateFaults: settings.CertificateFaults,
+
 		DialTarget: func(ctx context.Context, n alb.Node) (net.Conn, error) {
 			return l.net.Dial(ctx, n.Private, targetAddr)
 		},
@@ -98,11 +103,35 @@ func (l *Lab) balancerListener(x listener, arn *int) (alb.Listener, error) {
 	}
 	if al.MTLS == alb.ModeVerify {
 		var err error
-		if al.TrustStore, err = alb.NewTrustStore(l.pki.TrustStore()); err != nil {
+		if al.TrustStore, err = l.trustStore(x.Listener); err != nil {
 			return al, err
 		}
 	}
 	return al, nil
+}
+
+// trustStore is the listener's own, or the lab's: its client CAs and their revocation lists.
+func (l *Lab) trustStore(x lab.Listener) (*alb.TrustStore, error) {
+	bundle := []byte(x.TrustStore)
+	var lists [][]byte
+	if len(bundle) == 0 {
+		bundle = l.pki.TrustStore()
+		var err error
+		if lists, err = l.pki.CRLs(); err != nil {
+			return nil, err
+		}
+	}
+	for n, rest := 1, []byte(x.RevocationLists); len(bytes.TrimSpace(rest)) > 0; n++ {
+		block, left := pem.Decode(rest)
+		if block == nil {
+			return nil, fmt.Errorf("revocation_lists: no PEM block after list %d", n-1)
+		}
+		if block.Type != "X509 CRL" {
+			return nil, fmt.Errorf("revocation_lists: PEM block %d is of type %q, X509 CRL is allowed", n, block.Type)
+		}
+		lists, rest = append(lists, rest[:len(rest)-len(left)]), left
+	}
+	return alb.NewTrustStore(bundle, lists...)
 }
 
 func action(a lab.Action) alb.Action {

@@ -73,8 +73,8 @@ func resolveListener(name string, l lab.Listener) (listener, error) {
 	if err := oneOf("mtls_mode", l.MTLSMode, "", "off", "passthrough", "verify"); err != nil {
 		return r, err
 	}
-	if l.MTLSMode != "verify" && (l.IgnoreClientCertificateExpiry || l.AdvertiseCANames) {
-		return r, fmt.Errorf("ignore_client_certificate_expiry and advertise_ca_names need mtls_mode verify")
+	if l.MTLSMode != "verify" && (l.IgnoreClientCertificateExpiry || l.AdvertiseCANames || l.TrustStore != "" || l.RevocationLists != "") {
+		return r, fmt.Errorf("ignore_client_certificate_expiry, advertise_ca_names, trust_store and revocation_lists need mtls_mode verify")
 	}
 	if err := oneOf("default_action type", l.DefaultAction.Type, "", "fixed-response", "forward"); err != nil {
 		return r, err
