@@ -17,6 +17,7 @@ type Manner struct {
 	Segment int           // the hello goes out in pieces of at most so many bytes; 0: at once
 	Pause   time.Duration // between the pieces
 	Waits   []Wait        // before certain writes
+	Damage  int           // the last byte of this write, counted as Waits are, is changed; 0: of none
 	Quit    Quit          // where the client gives up; "": nowhere
 	Cut     int           // with QuitHello: so many bytes of the hello are sent; 0: all
 	// By is how a client leaves that gives up: EndingReset, EndingFIN (also ""), or EndingTimeout, when it stays silent until
@@ -95,6 +96,10 @@ func (c *mannered) Write(b []byte) (int, error) {
 				return 0, err
 			}
 		}
+	}
+	if c.writes == c.m.Damage && len(b) > 0 {
+		b = append([]byte(nil), b...)
+		b[len(b)-1] ^= 0xff
 	}
 	if c.writes > 1 {
 		return c.Conn.Write(b)

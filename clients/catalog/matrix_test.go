@@ -1,0 +1,198 @@
+package catalog_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/alblab/alblab/clients"
+	"github.com/alblab/alblab/clients/catalog"
+	"github.com/alblab/alblab/lab"
+	"github.com/alblab/alblab/lab/alb"
+	"github.com/alblab/alblab/lab/embedded"
+	"github.com/alblab/alblab/lab/labtest"
+	"github.com/alblab/alblab/lab/policy"
+	"github.com/alblab/alblab/lab/wire"
+)
+
+const (
+	matrixHost = "lab.alblab.example"
+	// Without ALBLAB_LONG one cell in so many is carried out in full, and one as bytes. Prime, so that every client, policy
+	// and certificate comes up.
+	sampleFull  = 97
+	sampleBytes = 23
+)
+
+var matrixCerts = []string{"rsa", "ecdsa", "both"}
+
+// cell is one client at one policy with one kind of certificate.
+type cell struct {
+	client   *catalog.Client
+	hello    *wire.ClientHello
+	policy   *policy.Policy
+	cert     string
+	set      policy.CertSet
+	listener string
+}
+
+func (c *cell) String() string { return c.client.Name + ", " + c.policy.Name + ", " + c.cert }
+
+// cells are all of them, and the lab that has a listener for each policy and kind of certificate.
+func cells(t *testing.T) ([]cell, lab.Spec) {
+	t.Helper()
+	spec := lab.Spec{Listeners: map[string]lab.Listener{}, Embedded: &lab.Embedded{Seed: 1, Zones: 1, Capture: "off"}}
+	var all []cell
+	for i, p := range policy.All() {
+		for j, cert := range matrixCerts {
+			name := fmt.Sprintf("%s-%s", p.Name, cert)
+			spec.Listeners[name] = lab.Listener{Port: uint16(1000 + 3*i + j), SSLPolicy: p.Name, Certificate: cert}
+			set, err := policy.ParseCertSet(cert)
+			require.NoError(t, err)
+			for _, c := range catalog.All() {
+				b, err := c.Hello(matrixHost)
+				require.NoError(t, err)
+				h, err := wire.ParseHello(b)
+				require.NoError(t, err)
+				all = append(all, cell{c, h, p, cert, set, name})
+			}
+		}
+	}
+	return all, spec
+}
+
+// TestMatrix: what a client sees of the embedded lab is what the policy decides of its hello: for every client, policy and
+// kind of certificate. The exceptions are those of alb.Limitations, the hellos that no engine can answer; there the lab resets.
+func TestMatrix(t *testing.T) {
+	all, spec := cells(t)
+	l := labtest.StartWith(t, spec, &embedded.Options{Off: true})
+	long := os.Getenv("ALBLAB_LONG") != ""
+	work := make(chan func())
+	var workers sync.WaitGroup
+	for range 8 {
+		workers.Go(func() {
+			for f := range work {
+				f()
+			}
+		})
+	}
+	full, raw, refused, limited, unoffered := 0, 0, 0, 0, 0
+	seen := map[any]bool{}
+	for i := range all {
+		c := &all[i]
+		d := c.policy.Decide(c.hello, c.set)
+		limit := limitation(c.hello, d)
+		for n, tried := range map[int]func(*testing.T, *embedded.Lab, *cell, policy.Decision, string){sampleFull: checkFull, sampleBytes: checkBytes} {
+			if !long && i%n != 0 {
+				continue
+			}
+			if n == sampleFull {
+				full++
+				seen[c.client], seen[c.policy], seen[c.cert] = true, true, true
+			} else {
+				raw++
+			}
+			refused += count(d.Outcome == policy.Refused)
+			limited += count(limit != "")
+			unoffered += count(d.SchemeUnoffered)
+			work <- func() { tried(t, l, c, d, limit) }
+		}
+	}
+	close(work)
+	workers.Wait()
+	t.Logf("%d cells: %d in full, %d as bytes; %d refused, %d that no engine can answer, %d with a scheme that was not offered",
+		len(all), full, raw, refused, limited, unoffered)
+	require.Equal(t, 3*len(policy.All())*len(catalog.All()), len(all))
+	require.Len(t, seen, len(catalog.All())+len(policy.All())+len(matrixCerts), "every client, policy and kind of certificate comes up")
+	require.Greater(t, refused, raw/20)
+	require.Positive(t, limited)
+}
+
+func count(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// limitation names what keeps the lab from answering as decided, "" if nothing does.
+func limitation(h *wire.ClientHello, d policy.Decision) string {
+	if d.Outcome == policy.Refused {
+		return ""
+	}
+	for _, x := range alb.Limitations() {
+		if x.Is(h, d) {
+			return x.Name
+		}
+	}
+	return ""
+}
+
+func dialer(l *embedded.Lab, listener string) catalog.Dial {
+	return func(ctx context.Context) (net.Conn, error) { return l.Dial(ctx, lab.Vantage{}, listener) }
+}
+
+// checkFull lets the client make its handshake, as simulate does.
+func checkFull(t *testing.T, l *embedded.Lab, c *cell, d policy.Decision, limit string) {
+	r := catalog.Try(t.Context(), dialer(l, c.listener), c.client, &catalog.Options{ServerName: matrixHost, To: netip.AddrPort{}})
+	if r.Err != nil {
+		t.Errorf("%s: %v", c, r.Err)
+		return
+	}
+	want := catalog.Connects
+	switch {
+	case d.Outcome == policy.Refused || limit != "":
+		want = catalog.Refused
+	case d.SchemeUnoffered && d.Version >= wire.TLS12:
+		want = catalog.Declines
+	}
+	if r.Verdict != want {
+		t.Errorf("%s: %s, want %s: decided %+v, limitation %q, saw %+v", c, r.Verdict, want, d, limit, r.Attempt.Outcome)
+		return
+	}
+	if raw := c.client.RawReason() != nil; want == catalog.Connects && r.Completed == raw {
+		t.Errorf("%s: handshake completed: %v: %s", c, r.Completed, r.Why)
+	}
+	compareOutcome(t, c, d, want == catalog.Refused, &r.Attempt)
+}
+
+// checkBytes sends the hello alone and looks at the server's answer.
+func checkBytes(t *testing.T, l *embedded.Lab, c *cell, d policy.Decision, limit string) {
+	b, err := c.client.Hello(matrixHost)
+	if err != nil {
+		t.Errorf("%s: %v", c, err)
+		return
+	}
+	conn, err := l.Dial(t.Context(), lab.Vantage{}, c.listener)
+	if err != nil {
+		t.Errorf("%s: %v", c, err)
+		return
+	}
+	a, err := clients.Do(t.Context(), conn, clients.Call{Profile: &clients.Profile{Name: "bytes", Kind: clients.KindRaw, Raw: b}})
+	if err != nil {
+		t.Errorf("%s: %v", c, err)
+		return
+	}
+	if retry := d.Outcome == policy.HelloRetry && limit == ""; a.HelloRetry != retry {
+		t.Errorf("%s: hello retry: %v, want %v", c, a.HelloRetry, retry)
+	}
+	compareOutcome(t, c, d, d.Outcome == policy.Refused || limit != "", &a)
+}
+
+func compareOutcome(t *testing.T, c *cell, d policy.Decision, refused bool, a *clients.Attempt) {
+	o := a.Outcome
+	if refused {
+		if o.Stage != wire.StageHello || o.Ending != wire.EndingReset || o.Version != 0 {
+			t.Errorf("%s: want a reset after the hello, saw %+v", c, o)
+		}
+		return
+	}
+	if o.Version != d.Version || o.Suite != d.Suite || o.Group != d.Group {
+		t.Errorf("%s: decided %s %s %s, saw %s %s %s", c, d.Version, d.Suite, d.Group, o.Version, o.Suite, o.Group)
+	}
+}
