@@ -139,7 +139,17 @@ func TestTargetFailures(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			b := start(t, Listener{Action: Action{Type: ActionForward}}, func(c *Config) { c.DialTarget = tt.dial })
+			dialed := make(chan bool, 1)
+			b := start(t, Listener{Action: Action{Type: ActionForward}}, func(c *Config) {
+				if tt.dial == nil {
+					dialed <- true
+					return
+				}
+				c.DialTarget = func(ctx context.Context, n Node) (net.Conn, error) {
+					dialed <- true
+					return tt.dial(ctx, n)
+				}
+			})
 			conn := b.dial(t)
 			got := make(chan string)
 			go func() {
@@ -147,14 +157,9 @@ func TestTargetFailures(t *testing.T) {
 				conn.Close()
 				got <- s
 			}()
-			var answer string
-			for answer == "" {
-				select {
-				case answer = <-got:
-				case <-time.After(20 * time.Millisecond):
-					b.clock.Advance(tt.advance)
-				}
-			}
+			<-dialed
+			b.clock.Advance(tt.advance)
+			answer := <-got
 			require.True(t, strings.HasPrefix(answer, "HTTP/1.1 "+itoa(tt.want)+" "), answer)
 			require.Contains(t, answer, "Server: awselb/2.0\r\n")
 			b.wait(t)

@@ -37,8 +37,6 @@ func (c *conn) serveHTTP2() {
 	c.t.setIdle(func() { go srv.Shutdown(c.lb.ctx) })
 	srv.Serve(&oneConn{conn: w, addr: c.t.LocalAddr()})
 	<-w.over
-	w.reading.Lock() // its last Read has returned
-	w.reading.Unlock()
 	c.finish(w.ended())
 }
 
@@ -74,8 +72,11 @@ func (w *h2Conn) Read(b []byte) (int, error) {
 
 func (w *h2Conn) Write(b []byte) (int, error) { return w.c.eng.Write(b) }
 
-// ended returns what ended the client's side, nil if the load balancer closed first.
+// ended waits until the last Read has returned, and returns what ended the client's side, nil if the load balancer closed
+// first.
 func (w *h2Conn) ended() error {
+	w.reading.Lock()
+	defer w.reading.Unlock()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.err != nil && isTimeout(w.err) && !w.c.t.isForced() {

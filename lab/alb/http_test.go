@@ -265,8 +265,7 @@ func TestIdleConnection(t *testing.T) {
 			rest, err = io.ReadAll(client)
 			conn.Close()
 		}()
-		b.clock.Advance(time.Second)
-		<-done
+		b.advanceUntil(t, time.Second, done) // the last byte may have been counted a little later than it was read
 		require.NoError(t, err, "close_notify")
 		require.Equal(t, h2, hasFrame(append([]byte(first), rest...), 7), "GOAWAY")
 		c := b.wait(t)
@@ -289,31 +288,50 @@ func hasFrame(b []byte, kind byte) bool {
 func TestHalfARequest(t *testing.T) {
 	for _, send := range []string{"GET / HTTP/1.1\r\nHo", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc"} {
 		b := start(t, Listener{}, nil)
-		conn := b.dial(t)
+		conn := &recordConn{Conn: b.dial(t)}
 		client := tls.Client(conn, clientConfig())
 		_, err := io.WriteString(client, send)
 		require.NoError(t, err)
-		b.until(t, "ActiveConnectionCount", 1)
-		got := make(chan string)
+		b.arrived(t, len(conn.sent))
+		var got []byte
+		done := make(chan struct{})
 		go func() {
-			all, _ := io.ReadAll(client)
+			defer close(done)
+			got, _ = io.ReadAll(client)
 			conn.Close()
-			got <- string(all)
 		}()
-		for done := false; !done; { // the idle timeout counts from the last byte, which may be on its way still
-			b.clock.Advance(time.Minute)
-			select {
-			case s := <-got:
-				require.True(t, strings.HasPrefix(s, "HTTP/1.1 408 "), s)
-				done = true
-			case <-time.After(5 * time.Millisecond):
-			}
-		}
+		b.advanceUntil(t, time.Minute, done)
+		require.True(t, strings.HasPrefix(string(got), "HTTP/1.1 408 "), "%q", got)
 		b.wait(t)
 		lines := b.requests(t)
 		require.Len(t, lines, 1)
 		require.Equal(t, 408, lines[0].ELBStatusCode)
 	}
+}
+
+// arrived waits until the load balancer has read n bytes of its one client.
+func (b *bench) arrived(t testing.TB, n int) {
+	require.Eventually(t, func() bool {
+		b.lb.mu.Lock()
+		defer b.lb.mu.Unlock()
+		for t := range b.lb.conns {
+			return t.in.Load() == int64(n)
+		}
+		return false
+	}, 20*time.Second, time.Millisecond)
+}
+
+// advanceUntil moves the clock in steps until done.
+func (b *bench) advanceUntil(t testing.TB, step time.Duration, done <-chan struct{}) {
+	require.Eventually(t, func() bool {
+		b.clock.Advance(step)
+		select {
+		case <-done:
+			return true
+		default:
+			return false
+		}
+	}, 20*time.Second, 5*time.Millisecond)
 }
 
 // TestCloseEndsConnections: Close returns with clients still there, in every state.
