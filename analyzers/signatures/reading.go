@@ -86,6 +86,22 @@ var (
 
 // read believes a capture first, then the connection log with what the flow log adds, then the flow log alone.
 func read(c *correlate.Conn, l analyzers.Listener) reading {
+	r := readCourse(c, l)
+	if r.stage == analyzers.StageRefusedLater && unmappedWithCertificate(c) {
+		// The certificate was sent and read, and none of the reasons that certificates have was given.
+		r.fits = slices.Concat([]string{ClientCertificateRefused}, without(without(r.fits, ClientCertificateMissing), ClientCertificateRefused))
+		r.by |= byLine
+	}
+	return r
+}
+
+// unmappedWithCertificate: the connection log names the client's certificate, and no reason of its own to refuse it.
+// Assumption: the line of a handshake that failed names the certificate as soon as one was read.
+func unmappedWithCertificate(c *correlate.Conn) bool {
+	return c.ConnLog != nil && c.ConnLog.VerifyStatus == "Failed:"+unmapped && c.ConnLog.LeafSubject != ""
+}
+
+func readCourse(c *correlate.Conn, l analyzers.Listener) reading {
 	if c.Requests > 0 {
 		return reading{stage: analyzers.StageCompleted, sure: analyzers.Certain, fits: justCompleted, by: byRequests}
 	}
@@ -306,4 +322,8 @@ func readSizes(s *shape) reading {
 	}
 	return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Possible, fits: []string{RefusedLater, ClosedByClient,
 		ServerCertificateDistrusted, HandshakeTimeout, ClientCertificateMissing, ClientCertificateRefused, Completed}}
+}
+
+func without(l []string, s string) []string {
+	return slices.DeleteFunc(slices.Clone(l), func(x string) bool { return x == s })
 }
