@@ -27,6 +27,10 @@ func TestNothingIsLeftBehind(t *testing.T) {
 			b.dial(t) // stays until the load balancer closes
 		}
 	})
-	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before }, 10*time.Second, 10*time.Millisecond,
-		"%d goroutines before", before)
+	for end := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before; <-time.After(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			stacks := make([]byte, 1<<20)
+			require.Fail(t, "goroutines are left", "%d before, now %d:\n%s", before, runtime.NumGoroutine(), stacks[:runtime.Stack(stacks, true)])
+		}
+	}
 }
