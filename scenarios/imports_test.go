@@ -40,7 +40,7 @@ func allowed() map[string][]string {
 		"lab/labtest":                {"lab", "lab/embedded"},
 		"lab/labtest/tooltest":       {},
 		"clients":                    {"lab/wire"},
-		"clients/catalog":            {"lab/wire", "clients"},
+		"clients/catalog":            {"lab/wire", "lab/evidence", "lab/evidence/capture", "clients"},
 		"analyzers/correlate":        {"lab/evidence/..."},
 		"analyzers":                  {"lab/evidence/...", "analyzers/correlate", "lab/policy", "lab/wire"},
 		"analyzers/signatures":       {"lab/evidence/...", "analyzers/correlate", "analyzers", "lab/policy", "lab/wire"},
