@@ -21,10 +21,12 @@ type Attempt struct {
 	Outcome  wire.Outcome   `json:"outcome"`
 	// HelloRetry: the server asked for another key share first.
 	HelloRetry bool `json:"hello_retry,omitempty"`
-	// CertificateRequested: the server asked for a client certificate. CertificateSent: one was sent.
-	CertificateRequested bool       `json:"certificate_requested,omitempty"`
-	CertificateSent      bool       `json:"certificate_sent,omitempty"`
-	Responses            []Response `json:"responses,omitempty"`
+	// CertificateRequested: the server asked for a client certificate, and named these authorities. CertificateSent: one was
+	// sent.
+	CertificateRequested   bool       `json:"certificate_requested,omitempty"`
+	CertificateAuthorities []string   `json:"certificate_authorities,omitempty"`
+	CertificateSent        bool       `json:"certificate_sent,omitempty"`
+	Responses              []Response `json:"responses,omitempty"`
 	// Words is how curl 7.88 with OpenSSL 3 words the failure, "" if there was none: for a hello that was reset its line
 	// "OpenSSL SSL_connect: ...", else its last, without "curl: (35) ".
 	Words string `json:"words,omitempty"`

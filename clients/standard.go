@@ -69,6 +69,7 @@ func (s *session) standardClient(p *Profile) *tls.Conn {
 	}
 	cfg.GetClientCertificate = func(r *tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		s.attempt.CertificateRequested = true
+		s.attempt.CertificateAuthorities = authorities(r.AcceptableCAs)
 		cert := s.call.Certificate
 		r.AcceptableCAs = nil
 		if cert == nil || len(cert.Certificate) == 0 || r.SupportsCertificate(cert) != nil {

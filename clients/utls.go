@@ -68,6 +68,7 @@ func (s *session) utlsConfig(sh shape) *utls.Config {
 	}
 	cfg.GetClientCertificate = func(r *utls.CertificateRequestInfo) (*utls.Certificate, error) {
 		s.attempt.CertificateRequested = true
+		s.attempt.CertificateAuthorities = authorities(r.AcceptableCAs)
 		cert := s.call.Certificate
 		if cert == nil || len(cert.Certificate) == 0 {
 			return new(utls.Certificate), nil

@@ -67,4 +67,5 @@ const (
 	IPv6          Capability = "ipv6"
 	Capture       Capability = "capture"    // packets at the load balancer's interfaces
 	LinkFaults    Capability = "linkfaults" // Faulty
+	CertFaults    Capability = "certfaults" // lab.Embedded.CertificateFaults
 )

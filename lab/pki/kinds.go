@@ -27,6 +27,7 @@ const (
 	KindNotCA            Kind = "issuer-not-ca"
 	KindNameConstraints  Kind = "name-constraints"
 	KindExpired          Kind = "expired"
+	KindExpiredStrict    Kind = "expired-rfc9151"
 	KindNotYetValid      Kind = "not-yet-valid"
 	KindWrongPurpose     Kind = "wrong-purpose"
 	KindDeepChain        Kind = "chain-too-deep"
@@ -68,8 +69,8 @@ func Kinds() []KindInfo {
 		{Kind: KindNotCA, Doc: "from a trusted end-entity certificate that may not issue", Code: CodeUntrusted, Assumed: true, key: "p256", issuer: fromNotCA},
 		{Kind: KindNameConstraints, Doc: "for a name that the issuing CA's name constraints exclude", Code: CodeUntrusted, Assumed: true,
 			key: "p256", issuer: fromConstrained, change: func(t *x509.Certificate) { t.DNSNames = []string{"client.outside.example"} }},
-		{Kind: KindExpired, Doc: "valid until 2021-01-01", Code: CodeExpired, key: "p256", issuer: fromRoot,
-			change: func(t *x509.Certificate) { t.NotAfter = time.Date(2021, 1, 1, 0, 0, 0, 0, time.UTC) }},
+		{Kind: KindExpired, Doc: "valid until 2021-01-01", Code: CodeExpired, key: "p256", issuer: fromRoot, change: expire},
+		{Kind: KindExpiredStrict, Doc: "valid until 2021-01-01, P-384 and SHA-384 in the whole chain", Code: CodeExpired, key: "p384", issuer: fromRoot384, change: expire},
 		{Kind: KindNotYetValid, Doc: "valid from 9000-01-01", Code: CodeNotYetValid, key: "p256", issuer: fromRoot,
 			change: func(t *x509.Certificate) { t.NotBefore = time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC) }},
 		{Kind: KindWrongPurpose, Doc: "extended key usage serverAuth only", Code: CodePurposeInvalid, key: "p256", issuer: fromRoot,
@@ -94,6 +95,8 @@ func Kinds() []KindInfo {
 		{Kind: KindCrlFault, Doc: "good, but the load balancer is told that it cannot process a revocation list", Code: CodeCrlProcessing, Injected: true, key: "p256", issuer: fromRoot},
 	}
 }
+
+func expire(t *x509.Certificate) { t.NotAfter = time.Date(2021, 1, 1, 0, 0, 0, 0, time.UTC) }
 
 // enlarge makes a certificate larger than a TLS message may be, by a private extension: RFC 5612's enterprise number for
 // examples.

@@ -109,6 +109,7 @@ func TestClients(t *testing.T) {
 		KindNotCA:           "cannot sign this kind of certificate",
 		KindNameConstraints: "not permitted",
 		KindExpired:         "expired",
+		KindExpiredStrict:   "expired",
 		KindNotYetValid:     "not yet valid",
 		KindWrongPurpose:    "incompatible key usage",
 		KindSHA1:            "SHA1",
@@ -145,7 +146,7 @@ func TestClients(t *testing.T) {
 			} else {
 				require.NotEmpty(t, info.Code)
 			}
-			if info.Kind != KindExpired {
+			if info.Code != CodeExpired {
 				require.Equal(t, 9999, c.Leaf.NotAfter.Year())
 			}
 		})
