@@ -91,6 +91,12 @@ func curlCertificateCases() []realCase {
 			name: "passthrough", listener: passthrough, args: curlArgs("--cert", "{untrusted}", "--key", "{untrusted-key}"),
 			says: []string{`X-Amzn-Mtls-Clientcert: -----BEGIN%20CERTIFICATE-----`, `status=200 http=2`}, want: accepted("TLSv1.3", "h2", 1),
 		}, {
+			name: "upload", listener: passthrough, args: curlArgs("--data-binary", "@{upload}"),
+			says: []string{`POST /curl-upload`, `status=200 http=2`}, want: accepted("TLSv1.3", "h2", 1),
+		}, {
+			name: "upload-http1", listener: passthrough, args: curlArgs("--http1.1", "-H", "Expect:", "--data-binary", "@{upload}"),
+			says: []string{`POST /curl-upload`, `status=200 http=1\.1`}, want: accepted("TLSv1.3", "https", 1),
+		}, {
 			name: "passthrough-none", listener: passthrough, args: curlArgs(),
 			says: []string{`X-Forwarded-Port: \d+`, `status=200 http=2`}, want: accepted("TLSv1.3", "h2", 1),
 		},

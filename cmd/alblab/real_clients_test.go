@@ -37,7 +37,7 @@ type realCase struct {
 	name     string
 	listener lab.Listener // the port is given to it; the certificate is rsa if it has none
 	// args are the program's. {name}, {port}, {url} and the files that serve wrote are filled in: {ca}, {rsa}, {rsa-key},
-	// {ecdsa}, {ecdsa-key}, {expired}, {expired-key}, {untrusted}, {untrusted-key}.
+	// {ecdsa}, {ecdsa-key}, {expired}, {expired-key}, {untrusted}, {untrusted-key}, and {upload}, 3 MB of zeros.
 	args []string
 	fail bool     // the program ends with an error
 	exit int      // with this exit code, if it is not 0
@@ -127,6 +127,7 @@ func startReal(t *testing.T, clients []realClient) *realLab {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "spec.json")
 	require.NoError(t, os.WriteFile(file, b, 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "upload"), make([]byte, 3_000_000), 0o600))
 	l := &realLab{out: filepath.Join(dir, "bundle"), ports: map[string]string{}}
 	l.served = startServe(t, "--spec", file, "--out", l.out, "--listen", "127.0.0.1:0")
 	door := regexp.MustCompile(`^listening on https://127\.0\.0\.1:(\d+)/ \(listener (\S+),`)
@@ -147,7 +148,7 @@ func startReal(t *testing.T, clients []realClient) *realLab {
 // fill puts ports and files into words of a case.
 func (l *realLab) fill(name string, words ...string) []string {
 	port := l.ports[name]
-	r := []string{"{name}", name, "{port}", port, "{url}", "https://localhost:" + port + "/" + name, "{ca}", l.ca}
+	r := []string{"{name}", name, "{port}", port, "{url}", "https://localhost:" + port + "/" + name, "{ca}", l.ca, "{upload}", filepath.Join(filepath.Dir(l.out), "upload")}
 	for short, kind := range map[string]string{"rsa": "good-rsa", "ecdsa": "good-ecdsa", "expired": "expired", "untrusted": "untrusted"} {
 		path := filepath.Join(filepath.Dir(l.ca), "client-"+kind)
 		r = append(r, "{"+short+"}", path+".pem", "{"+short+"-key}", path+"-key.pem")
