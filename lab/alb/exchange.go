@@ -41,6 +41,12 @@ type response struct {
 	tunnel io.ReadWriteCloser
 }
 
+func (r *response) discard() {
+	if r.body != nil {
+		r.body.Close()
+	}
+}
+
 func (c *conn) newExchange(r *http.Request, proto string, raw []waflog.Header) *exchange {
 	now := c.lb.cfg.Clock.Now()
 	return &exchange{c: c, req: r, raw: raw, proto: proto, created: now,

@@ -113,7 +113,7 @@ func (x *exchange) outgoing(ctx context.Context) (*http.Request, error) {
 	out.Proto, out.ProtoMajor, out.ProtoMinor = "HTTP/1.1", 1, 1
 	if in.ContentLength == 0 {
 		out.Body = nil
-	} else if b, ok := in.Body.(*bodyReader); ok {
+	} else if b, ok := in.Body.(*requestBody); ok {
 		out.Body = b.lend()
 	}
 	upgrade := ""

@@ -104,8 +104,10 @@ func (h *http1) next() bool {
 	c.t.work()
 	defer c.t.rest()
 	x := c.newExchange(req, req.Proto, rawHeaders(head))
-	body := &bodyReader{h: h, ReadCloser: req.Body,
-		expects: req.ProtoAtLeast(1, 1) && httpguts.HeaderValuesContainsToken(req.Header["Expect"], "100-continue")}
+	body := &requestBody{body: req.Body, t: c.t, length: req.ContentLength}
+	if req.ProtoAtLeast(1, 1) && httpguts.HeaderValuesContainsToken(req.Header["Expect"], "100-continue") {
+		body.begin = h.sayContinue
+	}
 	req.Body = body
 	ctx, cancel := context.WithCancelCause(c.lb.ctx)
 	defer cancel(nil)
@@ -119,26 +121,22 @@ func (h *http1) next() bool {
 	if resp.tunnel != nil {
 		return h.tunnel(x, resp, before)
 	}
-	keep := !req.Close
-	if body.isLent() { // the target answered before it had the whole body, which net/http still reads
-		keep = false
+	if !body.returned() {
 		received = func() int64 { return h.in.total.Load() - before }
-	} else if !h.discard(body) {
-		keep = false
 	}
+	keep := body.discard() && !req.Close
 	x.received = received()
 	switch {
 	case errors.Is(context.Cause(ctx), errClientGone) && resp.own:
 		// 460: the client closed before the load balancer could answer (load-balancer-troubleshooting.html).
-		if resp.body != nil {
-			resp.body.Close()
-		}
+		resp.discard()
 		x.finish(460, true, 0)
 		h.over(io.EOF)
 		return false
 	case body.timedOut():
 		// 408: the client's body did not come within the idle timeout (same page).
 		c.t.SetDeadline(time.Time{})
+		resp.discard()
 		resp, keep = x.page(http.StatusRequestTimeout), false
 	}
 	err = h.write(req, resp, keep, func(sent int64) { x.finish(resp.status, resp.own, sent) })

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/net/http/httpguts"
@@ -88,52 +87,9 @@ func (h *http1) badRequest(err error, head []byte) {
 	h.over(err)
 }
 
-// bodyReader is a request's body; it says 100 Continue before its first byte is waited for.
-type bodyReader struct {
-	io.ReadCloser
-	h       *http1
-	expects bool
-
-	mu   sync.Mutex
-	lent bool  // net/http may read from it for a target
-	err  error // of the last read, but for its end
-}
-
-func (b *bodyReader) Read(p []byte) (int, error) {
-	if b.expects {
-		b.expects = false
-		io.WriteString(b.h.c.eng, "HTTP/1.1 100 Continue\r\n\r\n")
-	}
-	b.h.c.t.await()
-	n, err := b.ReadCloser.Read(p)
-	b.h.c.t.arrived()
-	if err != nil && err != io.EOF {
-		b.mu.Lock()
-		b.err = err
-		b.mu.Unlock()
-	}
-	return n, err
-}
-
-// lend returns the body as a request to a target has it: closing it only ends the loan.
-func (b *bodyReader) lend() io.ReadCloser { b.setLent(true); return lentBody{b} }
-
-func (b *bodyReader) setLent(v bool) { b.mu.Lock(); b.lent = v; b.mu.Unlock() }
-func (b *bodyReader) isLent() bool   { b.mu.Lock(); defer b.mu.Unlock(); return b.lent }
-func (b *bodyReader) timedOut() bool { b.mu.Lock(); defer b.mu.Unlock(); return isTimeout(b.err) }
-
-type lentBody struct{ *bodyReader }
-
-func (b lentBody) Close() error { b.setLent(false); return nil }
-
-// discard reads what is left of a body, so that the next request can be found. It returns false where that is too much, or
-// where the client waits for a 100 Continue that it never got.
-func (h *http1) discard(b *bodyReader) bool {
-	if b.expects {
-		return false
-	}
-	n, err := io.CopyN(io.Discard, b, maxUnreadBody)
-	return errors.Is(err, io.EOF) && n < maxUnreadBody
+func (h *http1) sayContinue() error {
+	_, err := io.WriteString(h.c.eng, "HTTP/1.1 100 Continue\r\n\r\n")
+	return err
 }
 
 // rawHeaders takes the header fields out of a request's head, as they were sent.

@@ -41,9 +41,7 @@ func (h *http1) write(req *http.Request, r *response, keep bool, finish func(sen
 	if none = none || r.body == nil || req != nil && req.Method == http.MethodHead; !none {
 		err = h.writeBody(r, chunked)
 	}
-	if r.body != nil {
-		r.body.Close()
-	}
+	r.discard()
 	finish(h.sent + int64(w.Buffered()))
 	if e := w.Flush(); err == nil {
 		err = e

@@ -130,17 +130,17 @@ func (c *conn) serveStream(w http.ResponseWriter, r *http.Request) {
 	c.t.work()
 	defer c.t.rest()
 	x := c.newExchange(r, "HTTP/2.0", h2Headers(r))
-	body := &countBody{ReadCloser: r.Body, t: c.t}
+	body := &requestBody{body: r.Body, t: c.t, length: r.ContentLength}
 	r.Body = body
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	resp := x.answer(ctx)
 	if ctx.Err() != nil && resp.own {
-		x.received = headersSize(h2RequestFields(r)) + body.n
+		x.received = headersSize(h2RequestFields(r)) + body.frames()
 		x.finish(460, true, 0)
 		return
 	}
-	io.CopyN(io.Discard, body, maxUnreadBody)
+	body.discard()
 	status := resp.status
 	if resp.tunnel != nil { // a target cannot upgrade h2
 		resp.tunnel.Close()
@@ -171,7 +171,7 @@ func (c *conn) serveStream(w http.ResponseWriter, r *http.Request) {
 		resp.body.Close()
 		sent += out.n
 	}
-	x.received = headersSize(h2RequestFields(r)) + body.n
+	x.received = headersSize(h2RequestFields(r)) + body.frames()
 	x.finish(status, resp.own, sent)
 	if err != nil {
 		panic(http.ErrAbortHandler) // resets the stream
@@ -190,22 +190,6 @@ func errorText(p any) string {
 
 // frameHeader is the size of an h2 frame's head.
 const frameHeader = 9
-
-type countBody struct {
-	io.ReadCloser
-	t *transport
-	n int64
-}
-
-func (b *countBody) Read(p []byte) (int, error) {
-	b.t.await()
-	n, err := b.ReadCloser.Read(p)
-	b.t.arrived()
-	if n > 0 {
-		b.n += int64(n) + frameHeader
-	}
-	return n, err
-}
 
 type flushWriter struct {
 	w  io.Writer

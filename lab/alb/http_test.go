@@ -30,6 +30,7 @@ func (b *bench) httpsClient(t testing.TB, h2 bool) *http.Client {
 		ForceAttemptHTTP2:  h2,
 		DisableCompression: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			b.dials.Add(1)
 			return new(net.Dialer).DialContext(ctx, "tcp", b.addr)
 		},
 	}
