@@ -16,14 +16,14 @@ type Listener struct {
 	SSLPolicy string `json:"ssl_policy"`          // with or without "ELBSecurityPolicy-"; "" is the API's default, 2016-08
 	MTLSMode  string `json:"mtls_mode,omitempty"` // off (default), passthrough, verify
 	// IgnoreClientCertificateExpiry and AdvertiseCANames belong to mtls_mode verify.
-	IgnoreClientCertificateExpiry bool   `json:"ignore_client_certificate_expiry,omitempty"`
-	AdvertiseCANames              bool   `json:"advertise_ca_names,omitempty"`
+	IgnoreClientCertificateExpiry bool `json:"ignore_client_certificate_expiry,omitempty"`
+	AdvertiseCANames              bool `json:"advertise_ca_names,omitempty"`
 	// TrustStore and RevocationLists belong to mtls_mode verify too: PEM text, the CA bundle and any number of lists. "" is the
 	// lab's own client CAs and their lists.
 	TrustStore      string `json:"trust_store,omitempty"`
 	RevocationLists string `json:"revocation_lists,omitempty"`
 	DefaultAction   Action `json:"default_action"`
-	Certificate                   string `json:"certificate,omitempty"` // rsa, ecdsa, both (default), rsa:3072:sha384, ...; see policy.ParseCertSet
+	Certificate     string `json:"certificate,omitempty"` // rsa, ecdsa, both (default), rsa:3072:sha384, ...; see policy.ParseCertSet
 }
 
 // Action is a listener's default action. The zero value is a fixed response of 200 "alblab ok" (9 bytes, text/plain).

@@ -94,8 +94,7 @@ const (
 	server = "10.0.1.10:443"
 )
 
-func noFlags(r *flowlog.Record) { r.TCPFlags = -1 }
-func reject(r *flowlog.Record)  { r.Action = flowlog.Reject }
+func reject(r *flowlog.Record) { r.Action = flowlog.Reject }
 
 func on(iface string) func(*flowlog.Record) {
 	return func(r *flowlog.Record) { r.InterfaceID = []byte(iface) }

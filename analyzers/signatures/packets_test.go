@@ -3,7 +3,6 @@ package signatures_test
 import (
 	"bytes"
 	"encoding/hex"
-	"fmt"
 	"net"
 	"net/netip"
 	"strconv"
@@ -275,5 +274,5 @@ func (c *scripted) serverHello(t *testing.T, spec string) []byte {
 
 func TestWriteCaptureIsDeterministic(t *testing.T) {
 	script := "conn 2026-03-02T12:00:00Z 203.0.113.10:40000 10.0.1.10:443\n0.000 > SYN\n0.001 < SYN-ACK\n0.002 > hello suites=TLS_RSA_WITH_AES_128_CBC_SHA\n0.003 < RST"
-	require.Equal(t, writeCapture(t, script), writeCapture(t, script), fmt.Sprint("same script"))
+	require.Equal(t, writeCapture(t, script), writeCapture(t, script), "same script")
 }
