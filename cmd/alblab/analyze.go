@@ -52,7 +52,7 @@ func analyzeCommand(a *app) *cobra.Command {
 		},
 	}
 	f := formatFlag(cmd, "text", "json")
-	cmd.Flags().StringArrayVar(&listeners, "listener", nil, "a port's policy, and its client certificate mode: `443=POLICY[,mtls=verify]`; may be repeated")
+	cmd.Flags().StringArrayVar(&listeners, "listener", nil, "policy, client certificate mode and certificates of a port, as `PORT=POLICY[,mtls=verify][,cert=rsa]`; may be repeated")
 	cmd.Flags().StringVar(&flowFormat, "flow-format", "", "`format` of flow logs that have no header row, as in AWS: '${version} ${account-id} ...'")
 	cmd.Flags().BoolVar(&strict, "strict", false, "exit 2 if a record is damaged")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
