@@ -27,6 +27,7 @@ func (j *judgement) client(a *attempt, w *ClientWant) {
 	accept(j, FactClient, "group", w.Groups, o.Group)
 	accept(j, FactClient, "protocol", w.ALPN, o.ALPN)
 	accept(j, FactClient, "exit code", w.Exit, a.Attempt.Exit)
+	accept(j, FactClient, "number of CA names", w.CANames, len(a.Attempt.CertificateAuthorities))
 	words := slices.Clone(w.Words)
 	for i := range words {
 		words[i] = strings.ReplaceAll(words[i], "<host>", j.carrier.endpoint.Host)
@@ -153,9 +154,7 @@ func (j *judgement) line(c *correlate.Conn, w *LineWant) {
 	if !slices.Equal(want, got) {
 		j.differ(FactConnection, dashes(want), dashes(got), c.ConnLogRef)
 	}
-	if has := r.LeafSubject != ""; has != w.Subject {
-		j.differ(FactConnection, fmt.Sprintf("client certificate subject: %t", w.Subject), fmt.Sprint(has), c.ConnLogRef)
-	}
+	j.leaf(c, r, w)
 	if failed := w.Status != "Success"; failed != (r.HandshakeLatency < 0) {
 		j.differ(FactConnection, "a handshake latency only of a success", r.HandshakeLatency.String(), c.ConnLogRef)
 	}

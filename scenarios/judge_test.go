@@ -43,7 +43,7 @@ func TestVerdictsAreExact(t *testing.T) {
 		{"connection: a line too much", tls11Refused, func(s *Scenario) { first(s).Line = nil }, FactConnection, "Failed:UnmappedConnectionError"},
 		{"connection: a line too little", connectSilent, func(s *Scenario) { first(s).Line = &LineWant{Status: "Success"} }, FactConnection, "none"},
 		{"connection: cipher", tls13H2, func(s *Scenario) { first(s).Line.Cipher = "TLS_AES_256_GCM_SHA384" }, FactConnection, "TLS_AES_128_GCM_SHA256"},
-		{"connection: subject", mtlsRightCertificate, func(s *Scenario) { first(s).Line.Subject = false }, FactConnection, "true"},
+		{"connection: subject", mtlsRightCertificate, func(s *Scenario) { first(s).Line.Subject = false }, FactConnection, "CN=client good-ecdsa,O=alblab test"},
 		{"access: a line too much", tls13H2, func(s *Scenario) { first(s).Access = nil }, FactAccess, "2"},
 		{"access: a line too little", tls11Refused, func(s *Scenario) { first(s).Access = &AccessWant{Type: "h2"} }, FactAccess, "0"},
 		{"access: version", oldClientAccepted, func(s *Scenario) { first(s).Access.Version = "TLSv1.2" }, FactAccess, "TLSv1.1"},

@@ -129,11 +129,38 @@ func (p *plan) add(s *Scenario) bool {
 			}
 		}
 	}
+	if p.verifying(s) > maxVerifyListeners && len(p.wants) > 0 {
+		return false
+	}
 	p.spec.WAF, p.spec.Embedded = waf, emb
 	for _, name := range slices.Sorted(maps.Keys(s.Spec.Listeners)) {
 		p.wants = append(p.wants, request{s, name})
 	}
 	return true
+}
+
+// maxVerifyListeners is how many listeners of one load balancer may verify client certificates
+// (docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html).
+const maxVerifyListeners = 2
+
+// verifying counts the different listeners in verify mode that the plan would have with one scenario more.
+func (p *plan) verifying(s *Scenario) int {
+	var seen []lab.Listener
+	count := func(l lab.Listener) {
+		same := func(o lab.Listener) bool {
+			return sameListener(o, l) && (o.Port == 0 || l.Port == 0 || o.Port == l.Port)
+		}
+		if l.MTLSMode == "verify" && !slices.ContainsFunc(seen, same) {
+			seen = append(seen, l)
+		}
+	}
+	for _, r := range p.wants {
+		count(r.scenario.Spec.Listeners[r.name])
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Spec.Listeners)) {
+		count(s.Spec.Listeners[name])
+	}
+	return len(seen)
 }
 
 func mergeWAF(a, b *lab.WAF) (*lab.WAF, bool) {
@@ -178,13 +205,33 @@ func mergeEmbedded(have, want *lab.Embedded, seed uint64) (*lab.Embedded, bool) 
 		*c = *have
 	case want != nil:
 		*c = *want
-		c.IPReputation = nil
+		c.IPReputation, c.CertificateFaults = nil, nil
 	}
 	c.Seed = seed
 	if want != nil {
 		c.IPReputation = mergePrefixes(c.IPReputation, want.IPReputation)
+		var ok bool
+		if c.CertificateFaults, ok = mergeFaults(c.CertificateFaults, want.CertificateFaults); !ok {
+			return nil, false
+		}
 	}
 	return c, true
+}
+
+// mergeFaults joins faults of certificates, unless they differ on a name.
+func mergeFaults(a, b map[string]string) (map[string]string, bool) {
+	if len(b) == 0 {
+		return a, true
+	}
+	out := map[string]string{}
+	maps.Copy(out, a)
+	for name, code := range b {
+		if have, ok := out[name]; ok && have != code {
+			return nil, false
+		}
+		out[name] = code
+	}
+	return out, true
 }
 
 func mergePrefixes(a, b []netip.Prefix) []netip.Prefix {

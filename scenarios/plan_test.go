@@ -15,7 +15,7 @@ import (
 func TestAllAreWellFormed(t *testing.T) {
 	kebab := regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 	seen := map[string]bool{}
-	for _, s := range All() {
+	for _, s := range slices.Concat(All(), Long()) {
 		require.Regexp(t, kebab, s.Name)
 		require.False(t, seen[s.Name], "%s is there twice", s.Name)
 		seen[s.Name] = true
@@ -35,13 +35,26 @@ func TestAllAreWellFormed(t *testing.T) {
 	}
 }
 
-// TestOnePlan: all scenarios fit on one lab, within AWS's limits, experiment 1 on port 443, and no slot asks for the
-// impossible.
-func TestOnePlan(t *testing.T) {
+// TestPlansOfAll: all scenarios fit on two labs, each within AWS's limits, experiment 1 on the first one's port 443, and no
+// slot asks for the impossible.
+func TestPlansOfAll(t *testing.T) {
 	plans, err := newPlans(All(), 7)
 	require.NoError(t, err)
-	require.Len(t, plans, 1)
-	p := plans[0]
+	require.Len(t, plans, 2, "the third listener in verify mode needs a load balancer of its own")
+	require.Equal(t, 0, slices.IndexFunc(All(), func(s *Scenario) bool { return s.Name == "experiment-1" }))
+	require.Contains(t, plans[0].ports(plans[0].slots[0].scenarios[0]), uint16(443))
+	placed := map[string]int{}
+	for _, p := range plans {
+		checkPlan(t, p)
+		checkSlots(t, p, placed)
+	}
+	require.Len(t, placed, len(All()))
+	for name, n := range placed {
+		require.Equal(t, 1, n, name)
+	}
+}
+
+func checkPlan(t *testing.T, p *plan) {
 	require.Equal(t, uint64(7), p.spec.Embedded.Seed)
 	verify, ports := 0, map[uint16]bool{}
 	for name, l := range p.spec.Listeners {
@@ -56,12 +69,11 @@ func TestOnePlan(t *testing.T) {
 	require.LessOrEqual(t, verify, 2, "an ALB has at most 2 listeners in verify mode")
 	require.LessOrEqual(t, len(p.spec.Listeners), 50)
 	require.False(t, ports[8080], "closed-port's port must stay closed")
-	e1 := slices.IndexFunc(All(), func(s *Scenario) bool { return s.Name == "experiment-1" })
-	require.Equal(t, 0, e1)
+}
 
+func checkSlots(t *testing.T, p *plan, placed map[string]int) {
 	p.schedule(time.Date(2026, 1, 1, 0, 0, 1, 0, time.UTC))
 	var end time.Time
-	placed := map[string]int{}
 	for _, sl := range p.slots {
 		require.Zero(t, sl.start.Second())
 		require.False(t, sl.start.Before(end), "slots overlap")
@@ -80,10 +92,6 @@ func TestOnePlan(t *testing.T) {
 				used[n] = s.Name
 			}
 		}
-	}
-	require.Len(t, placed, len(All()))
-	for name, n := range placed {
-		require.Equal(t, 1, n, name)
 	}
 }
 
@@ -122,7 +130,14 @@ func TestPlanConflicts(t *testing.T) {
 		{"default actions differ", func(s *lab.Spec) { s.WAF = &lab.WAF{DefaultActionBlock: true} }, func(s *lab.Spec) { s.WAF = web() }, 2},
 		{"wire profiles differ", func(s *lab.Spec) { s.Embedded = &lab.Embedded{WireProfile: "reset"} }, func(s *lab.Spec) { s.Embedded = &lab.Embedded{WireProfile: "alert-close"} }, 2},
 		{"one names a wire profile", func(*lab.Spec) {}, func(s *lab.Spec) { s.Embedded = &lab.Embedded{WireProfile: "alert-close"} }, 2},
+		{"faults add up", func(s *lab.Spec) { s.Embedded = &lab.Embedded{CertificateFaults: map[string]string{"x": "1"}} }, func(s *lab.Spec) { s.Embedded = &lab.Embedded{CertificateFaults: map[string]string{"y": "2"}} }, 1},
+		{"faults differ", func(s *lab.Spec) { s.Embedded = &lab.Embedded{CertificateFaults: map[string]string{"x": "1"}} }, func(s *lab.Spec) { s.Embedded = &lab.Embedded{CertificateFaults: map[string]string{"x": "2"}} }, 2},
 		{"one names the default", func(*lab.Spec) {}, func(s *lab.Spec) { s.Embedded = &lab.Embedded{WireProfile: "reset"} }, 1},
+		{"two in verify mode", func(s *lab.Spec) { *s = verifySpec(policyTLS13) }, func(s *lab.Spec) { *s = verifySpec(policy2016) }, 1},
+		{"three in verify mode", func(s *lab.Spec) {
+			*s = verifySpec(policyTLS13)
+			s.Listeners["b"] = verifySpec(policy2016).Listeners[https]
+		}, func(s *lab.Spec) { *s = strictSpec() }, 2},
 		{"one port, two listeners", func(s *lab.Spec) { s.Listeners = map[string]lab.Listener{https: {Port: 443, SSLPolicy: policy2016}} },
 			func(s *lab.Spec) { s.Listeners = map[string]lab.Listener{https: {Port: 443, SSLPolicy: policyPQ}} }, 2},
 	}

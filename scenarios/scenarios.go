@@ -80,15 +80,20 @@ type Step struct {
 
 // All returns every scenario, in the order in which they are listed and run.
 func All() []*Scenario {
-	return []*Scenario{
+	all := []*Scenario{
 		experiment1(), experiment2(),
 		tls11Refused(), tls10Refused(), oldClientAccepted(),
 		noCommonSuite(), noCommonGroup(),
 		tls12HTTP1(), tls12H2(), tls13HTTP1(), tls13H2(),
 		postQuantumAccepted(), postQuantumRefused(),
 		mtlsNoCertificateTLS12(), mtlsNoCertificateTLS13(), mtlsRightCertificate(),
-		passthroughCertificate(), passthroughNoCertificate(),
+		mtlsIncompatible(), mtlsHeaders(), mtlsIgnoreExpiry(),
+		passthroughCertificate(), passthroughNoCertificate(), passthroughBadCertificates(),
 		wafBlock(), wafAbsence(),
 		closedPort(), synScan(), connectSilent(), plainHTTP(),
 	}
+	return append(all, mtlsKinds(false)...)
 }
+
+// Long returns the scenarios that are left out of All because they take seconds each: those with large RSA keys.
+func Long() []*Scenario { return mtlsKinds(true) }

@@ -29,8 +29,17 @@ func startLab(ctx context.Context, spec lab.Spec) (lab.Lab, error) {
 }
 
 // TestScenarios runs all scenarios on one lab and judges each in a subtest.
-func TestScenarios(t *testing.T) {
-	all := scenarios.All()
+func TestScenarios(t *testing.T) { runAll(t, scenarios.All()) }
+
+// TestLong runs those that are too slow for every day.
+func TestLong(t *testing.T) {
+	if os.Getenv("ALBLAB_LONG") == "" {
+		t.Skip("SKIPPED: RSA keys of up to 8192 bits take many seconds; set ALBLAB_LONG=1 to run this test")
+	}
+	runAll(t, scenarios.Long())
+}
+
+func runAll(t *testing.T, all []*scenarios.Scenario) {
 	require.NotEmpty(t, all)
 	r, err := scenarios.Run(t.Context(), scenarios.Options{Start: start(t), Scenarios: all, Seed: 1})
 	require.NoError(t, err)

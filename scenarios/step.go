@@ -47,8 +47,11 @@ func (s *Scenario) canary() *Step {
 	if st.Listener == "" {
 		st.Listener = slices.Sorted(maps.Keys(s.Spec.Listeners))[0]
 	}
-	if s.Spec.Listeners[st.Listener].MTLSMode == "verify" {
+	if l := s.Spec.Listeners[st.Listener]; l.MTLSMode == "verify" {
 		st.Cert = pki.KindGoodECDSA
+		if l.SSLPolicy == policyStrict {
+			st.Cert = pki.KindGoodStrict
+		}
 	}
 	return st
 }
@@ -61,12 +64,16 @@ const callTimeout = 20 * time.Second
 
 // attempt carries a step out once. The error says that the harness broke; what the client met is in the attempt.
 func (c *carrier) attempt(ctx context.Context, a *attempt) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
 	listener, err := c.target(a)
 	if err != nil {
 		return err
 	}
+	call, err := c.call(a.step) // before the timeout: a key may take longer to make
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	a.Attempt.Listener, a.Attempt.Time = listener, c.timed.Now()
 	switch a.step.Action {
 	case SYN:
@@ -75,10 +82,6 @@ func (c *carrier) attempt(ctx context.Context, a *attempt) error {
 	case Probe:
 		a.Attempt.Profile = "probe"
 		return c.probe(ctx, a, listener)
-	}
-	call, err := c.call(a.step)
-	if err != nil {
-		return err
 	}
 	call.Time, call.Listener = a.Attempt.Time, listener
 	conn, err := c.lab.Dial(ctx, a.step.From, listener)

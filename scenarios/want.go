@@ -58,6 +58,7 @@ type ClientWant struct {
 	Server   string   // header of each response
 	Words    []string // what curl would have said, with "<host>" for the name that was called
 	Exit     []int    // curl's exit code
+	CANames  []int    // how many authorities the server named when it asked for a certificate
 }
 
 // FlowWant is what the flow records of one direction must add up to.
@@ -73,7 +74,7 @@ type LineWant struct {
 	Cipher      string // OpenSSL's name; "" is "-"
 	KeyExchange string
 	AnyCipher   bool // cipher and key exchange are not judged
-	Subject     bool // a client certificate's subject stands there
+	Subject     bool // the step's client certificate stands there: subject, serial number and dates
 }
 
 // AccessWant is what each access-log line must say.
