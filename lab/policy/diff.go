@@ -15,6 +15,7 @@ type Distance struct {
 	Suites         int `json:"suites"`          // weak suites that come in: RSA key transport, CBC, 3DES
 	Schemes        int `json:"schemes"`         // signature schemes with SHA-1 or SHA-224 that come in
 	Properties     int `json:"properties"`      // what the policy promised and the other does not: FIPS, post-quantum groups, RFC 9151
+	Regime         int `json:"regime"`          // 1: of a FIPS or RFC 9151 family where there was none: meant for others, and narrower
 	Family         int `json:"family"`          // 1: of another family
 	Uncertain      int `json:"uncertain"`       // 1: it is not known whether the other can be chosen
 	Changes        int `json:"changes"`         // entries that differ, of all lists
@@ -46,6 +47,9 @@ func (p *Policy) DistanceTo(q *Policy) Distance {
 			d.Properties++
 		}
 	}
+	if q.FIPS() && !p.FIPS() {
+		d.Regime = 1
+	}
 	if p.Family != q.Family {
 		d.Family = 1
 	}
@@ -61,7 +65,7 @@ func (d Distance) Compare(e Distance) int {
 }
 
 func (d Distance) list() []int {
-	return []int{d.Versions, d.Lost, d.ForwardSecrecy, d.Suites, d.Schemes, d.Properties, d.Family, d.Uncertain, d.Changes}
+	return []int{d.Versions, d.Lost, d.ForwardSecrecy, d.Suites, d.Schemes, d.Properties, d.Regime, d.Family, d.Uncertain, d.Changes}
 }
 
 // FIPS tells whether the policy is one of the families that use FIPS-validated cryptography.
