@@ -2,6 +2,7 @@ package clients
 
 import (
 	"crypto/ecdh"
+	"crypto/mlkem"
 	"crypto/rand"
 	"fmt"
 
@@ -85,8 +86,9 @@ func (s *session) utlsConfig(sh shape) *utls.Config {
 	return cfg
 }
 
-// keyShares makes a share for each group, in order. Those of hybrid groups are left to uTLS; those of groups that nobody
-// here can compute are random bytes of the right length, good for a server that does not choose them.
+// keyShares makes a share for each group, in order. Those of X25519MLKEM768 are left to uTLS. Those of the other hybrid groups
+// are right, so that a server can answer, but uTLS cannot go on. Those of groups that nobody here can compute are random
+// bytes of the right length, good for a server that does not choose them.
 func keyShares(groups []wire.Group) (shares []utls.KeyShare, keys map[wire.Group]*ecdh.PrivateKey, err error) {
 	keys = map[wire.Group]*ecdh.PrivateKey{}
 	for _, g := range groups {
@@ -100,6 +102,10 @@ func keyShares(groups []wire.Group) (shares []utls.KeyShare, keys map[wire.Group
 			keys[g], share.Data = key, key.PublicKey().Bytes()
 		case wire.IsGREASE(g):
 			share.Data = []byte{0} // as BoringSSL
+		case g == wire.SecP256r1MLKEM768, g == wire.SecP384r1MLKEM1024:
+			if share.Data, err = hybridShare(g); err != nil {
+				return nil, nil, fmt.Errorf("key share for %s: %w", g, err)
+			}
 		case g != wire.X25519MLKEM768:
 			share.Data = make([]byte, ShareLen(g))
 			_, _ = rand.Read(share.Data) // never fails: crypto/rand
@@ -107,6 +113,32 @@ func keyShares(groups []wire.Group) (shares []utls.KeyShare, keys map[wire.Group
 		shares = append(shares, share)
 	}
 	return shares, keys, nil
+}
+
+// hybridShare is a share of a hybrid group whose private keys are thrown away: draft-ietf-tls-ecdhe-mlkem, section 3.1.
+func hybridShare(g wire.Group) ([]byte, error) {
+	curve, encapsulation := ecdh.P256(), func() ([]byte, error) {
+		k, err := mlkem.GenerateKey768()
+		if err != nil {
+			return nil, err
+		}
+		return k.EncapsulationKey().Bytes(), nil
+	}
+	if g == wire.SecP384r1MLKEM1024 {
+		curve, encapsulation = ecdh.P384(), func() ([]byte, error) {
+			k, err := mlkem.GenerateKey1024()
+			if err != nil {
+				return nil, err
+			}
+			return k.EncapsulationKey().Bytes(), nil
+		}
+	}
+	key, err := curve.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	ek, err := encapsulation()
+	return append(key.PublicKey().Bytes(), ek...), err
 }
 
 var curves = map[wire.Group]ecdh.Curve{

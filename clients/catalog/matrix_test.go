@@ -2,11 +2,17 @@ package catalog_test
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
+	"io"
+	"log"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,6 +23,7 @@ import (
 	"github.com/alblab/alblab/lab/alb"
 	"github.com/alblab/alblab/lab/embedded"
 	"github.com/alblab/alblab/lab/labtest"
+	"github.com/alblab/alblab/lab/pki"
 	"github.com/alblab/alblab/lab/policy"
 	"github.com/alblab/alblab/lab/wire"
 )
@@ -110,7 +117,9 @@ func TestMatrix(t *testing.T) {
 	require.Equal(t, 3*len(policy.All())*len(catalog.All()), len(all))
 	require.Len(t, seen, len(catalog.All())+len(policy.All())+len(matrixCerts), "every client, policy and kind of certificate comes up")
 	require.Greater(t, refused, raw/20)
-	require.Positive(t, limited)
+	if long {
+		require.Positive(t, limited)
+	}
 }
 
 func count(b bool) int {
@@ -195,4 +204,87 @@ func compareOutcome(t *testing.T, c *cell, d policy.Decision, refused bool, a *c
 	if o.Version != d.Version || o.Suite != d.Suite || o.Group != d.Group {
 		t.Errorf("%s: decided %s %s %s, saw %s %s %s", c, d.Version, d.Suite, d.Group, o.Version, o.Suite, o.Group)
 	}
+}
+
+// TestSimulate: the results are in the list's order, also with few workers, and what cannot be reached says so.
+func TestSimulate(t *testing.T) {
+	spec := lab.Spec{Listeners: map[string]lab.Listener{"https": {Port: 443, SSLPolicy: "TLS13-1-2-Res-FIPS-PQ-2025-09", Certificate: "ecdsa"}},
+		Embedded: &lab.Embedded{Seed: 1, Zones: 1, Capture: "off"}}
+	l := labtest.StartWith(t, spec, &embedded.Options{Off: true})
+	list := catalog.All()
+	for _, parallel := range []int{0, 1, 7} {
+		results := catalog.Simulate(t.Context(), dialer(l, "https"), list, &catalog.Options{ServerName: matrixHost, Parallel: parallel})
+		require.Len(t, results, len(list))
+		libraries := map[catalog.Library]int{}
+		for i, r := range results {
+			require.NoError(t, r.Err)
+			require.Same(t, list[i], r.Client)
+			libraries[r.Library]++
+		}
+		require.Equal(t, 3, libraries[catalog.LibraryNone])
+	}
+
+	closed := func(context.Context) (net.Conn, error) { return nil, syscall.ECONNREFUSED }
+	for _, r := range catalog.Simulate(t.Context(), closed, list[:3], nil) {
+		require.Equal(t, catalog.Failed, r.Verdict)
+		require.Equal(t, wire.StageDial, r.Attempt.Outcome.Stage)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, r := range catalog.Simulate(ctx, dialer(l, "https"), list[:3], nil) {
+		require.Equal(t, catalog.Failed, r.Verdict)
+		require.Error(t, r.Err)
+	}
+	require.Empty(t, catalog.Simulate(t.Context(), closed, nil, nil))
+}
+
+// TestHybridsOfNISTCurves: a client that offers them is carried out by crypto/tls where the server wants one, with a share of it
+// or after a HelloRetryRequest. Those of the catalogue get X25519MLKEM768 from every policy, so this one has none.
+func TestHybridsOfNISTCurves(t *testing.T) {
+	openssl, err := catalog.ByName("OpenSSL 4.0.0 (git)")
+	require.NoError(t, err)
+	spec := lab.Spec{Listeners: map[string]lab.Listener{"https": {Port: 443, SSLPolicy: "TLS13-1-2-Res-FIPS-PQ-2025-09", Certificate: "ecdsa"}},
+		Embedded: &lab.Embedded{Seed: 1, Zones: 1, Capture: "off"}}
+	l := labtest.StartWith(t, spec, &embedded.Options{Off: true})
+	tests := []struct{ groups, shares []wire.Group }{
+		{[]wire.Group{wire.SecP256r1MLKEM768, wire.X25519}, []wire.Group{wire.SecP256r1MLKEM768}},
+		{[]wire.Group{wire.SecP384r1MLKEM1024, wire.X25519}, []wire.Group{wire.SecP384r1MLKEM1024}},
+		{[]wire.Group{wire.X25519, wire.SecP256r1MLKEM768}, []wire.Group{wire.X25519}},
+		{[]wire.Group{wire.X25519, wire.SecP384r1MLKEM1024}, []wire.Group{wire.X25519}},
+	}
+	for _, tt := range tests {
+		c := *openssl
+		c.Groups, c.KeyShares = tt.groups, tt.shares
+		r := catalog.Try(t.Context(), dialer(l, "https"), &c, &catalog.Options{ServerName: matrixHost})
+		require.NoError(t, r.Err)
+		require.Equal(t, catalog.Connects, r.Verdict, "%+v", r.Attempt.Outcome)
+		require.True(t, r.Completed)
+		require.Equal(t, catalog.LibraryStandard, r.Library)
+		require.True(t, r.Attempt.Outcome.Group.PostQuantum())
+	}
+}
+
+// BenchmarkSimulate lets the whole catalogue knock on a loopback endpoint with an ECDSA certificate.
+func BenchmarkSimulate(b *testing.B) {
+	certs := pki.New(matrixHost)
+	cert, err := certs.Server("ecdsa")
+	require.NoError(b, err)
+	s := httptest.NewUnstartedServer(http.NotFoundHandler())
+	s.TLS, s.EnableHTTP2 = &tls.Config{Certificates: []tls.Certificate{cert}}, true
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	b.Cleanup(s.Close)
+	list := catalog.All()
+	dial := func(ctx context.Context) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "tcp", s.Listener.Addr().String())
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, r := range catalog.Simulate(b.Context(), dial, list, &catalog.Options{ServerName: matrixHost}) {
+			if r.Err != nil {
+				b.Fatal(r.Err)
+			}
+		}
+	}
+	b.ReportMetric(float64(len(list)), "clients/op")
 }

@@ -104,11 +104,14 @@ func compareFile(t *testing.T, c *Client, anyOrder bool) {
 	want, err := c.AppendText(nil)
 	require.NoError(t, err)
 	name := filepath.Join("clients", c.FileName())
+	got, err := os.ReadFile(name)
+	same := err == nil && anyOrder && slices.Equal(sortedLines(want), sortedLines(got)) // another order is no news
 	if *update {
-		require.NoError(t, os.WriteFile(name, want, 0o644))
+		if !same {
+			require.NoError(t, os.WriteFile(name, want, 0o644))
+		}
 		return
 	}
-	got, err := os.ReadFile(name)
 	require.NoError(t, err, "go test ./clients/catalog -update writes it")
 	if anyOrder {
 		require.Equal(t, sortedLines(want), sortedLines(got))

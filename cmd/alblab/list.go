@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/alblab/alblab/analyzers/signatures"
 	"github.com/alblab/alblab/clients"
+	"github.com/alblab/alblab/clients/catalog"
 	"github.com/alblab/alblab/lab"
 	"github.com/alblab/alblab/lab/policy"
 	"github.com/alblab/alblab/lab/wire"
@@ -20,7 +22,7 @@ func listCommand(a *app) *cobra.Command {
 		"List what alblab knows: the scenarios it can run, the security policies of an\nApplication Load Balancer, its clients, and the signatures that it recognises in evidence.",
 		listOf(a, "scenarios", "Scenarios that 'alblab run' can run", listScenarios),
 		listOf(a, "policies", "Security policies, with their TLS versions", listPolicies),
-		listOf(a, "clients", "Built-in clients, with what they offer", listClients),
+		listOf(a, "clients", "Clients: shapes that scenarios use, and the catalogue of real ones", listClients),
 		listOf(a, "signatures", "Signatures: what can happen to a connection", listSignatures),
 	)
 }
@@ -128,14 +130,35 @@ func versionSpan(vs []wire.Version) string {
 	return first + " - " + last
 }
 
+// clientRow is a client in JSON.
+type clientRow struct {
+	Name   string `json:"name"`
+	Doc    string `json:"doc"`
+	Kind   string `json:"kind"`             // tls, raw or silent
+	Family string `json:"family,omitempty"` // of a client of the catalogue
+	Year   int    `json:"year,omitempty"`
+	Source string `json:"source,omitempty"`
+}
+
+// listClients lists the shapes that scenarios use, then the catalogue of real clients.
 func listClients() []row {
 	var out []row
 	for _, p := range clients.Builtin() {
-		out = append(out, row{p.Name, p.Doc, struct {
-			Name string `json:"name"`
-			Doc  string `json:"doc"`
-			Kind string `json:"kind"`
-		}{p.Name, p.Doc, p.Kind.String()}})
+		out = append(out, row{p.Name, p.Doc, clientRow{Name: p.Name, Doc: p.Doc, Kind: p.Kind.String()}})
+	}
+	for _, c := range catalog.All() {
+		doc := fmt.Sprintf("%-9s %d suites", versionSpan(slices.Compact([]wire.Version{c.Min, c.Max})), len(c.Suites))
+		if c.Year != 0 {
+			doc += fmt.Sprintf(", %d", c.Year)
+		}
+		r := clientRow{Name: c.Name, Doc: doc, Kind: clients.KindTLS.String(), Family: c.Family, Year: c.Year, Source: c.Source}
+		if r.Source == "" {
+			r.Source = "testssl.sh and SSL Labs"
+		}
+		if reason := c.RawReason(); reason != nil {
+			r.Kind = clients.KindRaw.String()
+		}
+		out = append(out, row{cut(c.Name, nameWidth), doc, r})
 	}
 	return out
 }
