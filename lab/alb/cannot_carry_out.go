@@ -39,6 +39,10 @@ func Limitations() []Limitation {
 			func(h *wire.ClientHello, d policy.Decision) bool {
 				return d.Version == wire.TLS13 && slices.Contains(h.Extensions, 57)
 			}},
+		{"retry-unoffered-scheme", "engines refuse the second hello when the client offers no signature scheme of the policy's",
+			func(h *wire.ClientHello, d policy.Decision) bool {
+				return d.Outcome == policy.HelloRetry && d.SchemeUnoffered
+			}},
 		{"server-name-form", "engines refuse a server name that ends with a dot",
 			func(h *wire.ClientHello, d policy.Decision) bool {
 				n := len(h.ServerName)

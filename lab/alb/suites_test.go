@@ -348,7 +348,7 @@ func TestLimitationsDoNotGrow(t *testing.T) {
 		names = append(names, l.Name)
 		require.NotEmpty(t, l.Why)
 	}
-	require.Equal(t, []string{"sslv2-format", "ecdhe-without-groups", "sha224", "early-data", "quic-parameters", "server-name-form"}, names)
+	require.Equal(t, []string{"sslv2-format", "ecdhe-without-groups", "sha224", "early-data", "quic-parameters", "retry-unoffered-scheme", "server-name-form"}, names)
 }
 
 func TestCBCSuitesAreThePolicysRest(t *testing.T) {
