@@ -3,6 +3,7 @@ package evidence
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -134,6 +135,50 @@ func TestCloudWatchJSON(t *testing.T) {
 
 	// A WAF record is JSON too, and stays as it is.
 	assert.Len(t, readLines(t, strings.NewReader(`{"timestamp":1,"action":"ALLOW"}`+"\n"), nil), 1)
+}
+
+// The AWS CLI prints JSON over many lines, indented by four blanks; jq and others by two.
+// Form: docs.aws.amazon.com/cli/latest/reference/logs/filter-log-events.html and get-log-events.html, section Examples.
+func TestCloudWatchJSONIndented(t *testing.T) {
+	type event struct {
+		LogStreamName string `json:"logStreamName,omitempty"`
+		Timestamp     int64  `json:"timestamp"`
+		Message       string `json:"message"`
+		IngestionTime int64  `json:"ingestionTime"`
+		EventID       string `json:"eventId,omitempty"`
+	}
+	const flow = "2 123456789012 eni-1 203.0.113.10 10.0.1.10 40000 443 6 5 400 1700000000 1700000010 ACCEPT OK"
+	filtered := []event{{"eni-1-all", 1, flow, 2, "3"}, {"eni-1-all", 1, flow + "\n", 2, "4"}}
+	got := []event{{Timestamp: 1, Message: flow, IngestionTime: 2}, {Timestamp: 1, Message: flow, IngestionTime: 2}}
+	docs := map[string]any{
+		"filter-log-events": map[string]any{"events": filtered, "searchedLogStreams": []string{}},
+		"get-log-events": struct {
+			Events   []event `json:"events"`
+			Forward  string  `json:"nextForwardToken"`
+			Backward string  `json:"nextBackwardToken"`
+		}{got, "f/1", "b/1"},
+		"tokens first": struct {
+			Searched []map[string]any `json:"searchedLogStreams"`
+			Token    string           `json:"nextToken"`
+			Events   []event          `json:"events"`
+		}{[]map[string]any{{"logStreamName": "eni-1-all", "searchedCompletely": true}}, "t", filtered},
+		"events alone":                   filtered,
+		"events of get-log-events alone": got,
+	}
+	for name, doc := range docs {
+		for _, indent := range []string{"", "  ", "    ", "\t"} {
+			text, err := json.MarshalIndent(doc, "", indent)
+			require.NoError(t, err)
+			for _, s := range []string{string(text), "\xef\xbb\xbf\r\n" + strings.ReplaceAll(string(text), "\n", "\r\n") + "\r\n"} {
+				want := []string{"1:" + flow, "2:" + flow}
+				assert.Equal(t, want, readLines(t, strings.NewReader(s), nil), "%s, %q", name, indent)
+				assert.Equal(t, want, readLines(t, iotest.OneByteReader(strings.NewReader(s)), nil), "%s, %q", name, indent)
+				assert.Equal(t, want, readLines(t, strings.NewReader(zipped(t, s)), nil), "%s, %q", name, indent)
+				kind, _ := Detect([]byte(s), "out.json")
+				assert.Equal(t, KindFlow, kind, "%s, %q", name, indent)
+			}
+		}
+	}
 }
 
 func TestCloudWatchBoundsMemory(t *testing.T) {

@@ -11,7 +11,7 @@ const sniffLen = 64 << 10
 // unwrap looks at the first bytes and takes away what lies around the lines.
 func (l *Lines) unwrap() {
 	l.r = Decompress(l.r)
-	for l.err == nil && l.end < sniffLen && bytes.IndexByte(l.buf[:l.end], '\n') < 0 {
+	for l.err == nil && l.end < sniffLen && !enough(l.buf[:l.end]) {
 		l.fill()
 	}
 	l.start += len(leadingBOM(l.buf[:l.end]))
@@ -24,6 +24,19 @@ func (l *Lines) unwrap() {
 		return
 	}
 	l.export = exportTimeLen(head) > 0
+}
+
+// enough says whether head shows what lies around the lines. JSON may be printed over many lines, as the AWS CLI does: of
+// an object the first key must be there, of a list as much as can be had.
+func enough(head []byte) bool {
+	head = bytes.TrimLeft(head[len(leadingBOM(head)):], " \t\r\n")
+	switch {
+	case len(head) == 0 || head[0] == '[':
+		return false
+	case head[0] == '{':
+		head = bytes.TrimLeft(head[1:], " \t\r\n")
+	}
+	return bytes.IndexByte(head, '\n') >= 0
 }
 
 // errReader reads from r, or gives the error that r has given before.
