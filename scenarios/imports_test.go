@@ -48,6 +48,7 @@ func allowed() map[string][]string {
 		"analyzers/configlint":       {"lab/policy"},
 		"analyzers/fidelity":         {"lab/evidence/...", "analyzers/correlate", "analyzers"},
 		"scenarios":                  {"lab", "lab/wire", "lab/evidence/...", "lab/pki", "lab/policy", "clients/...", "analyzers/..."},
+		"scenarios/benchmark":        {"lab", "lab/wire", "lab/evidence/...", "lab/pki", "lab/policy", "clients/...", "analyzers/...", "scenarios"},
 		"cmd/alblab":                 {"..."},
 	}
 }

@@ -19,7 +19,7 @@ var (
 // each reports a finding for every connection that match recognises.
 func each(p *analyzers.Pass, match func(c *correlate.Conn, r reading) (analyzers.Finding, bool)) error {
 	for c := range p.Conns {
-		r := read(c, p.Listener(c))
+		r := read(c, p.Listener(c), p.Result.SkipData > 0)
 		f, ok := match(c, r)
 		if !ok {
 			continue

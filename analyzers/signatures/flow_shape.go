@@ -18,10 +18,11 @@ const (
 // Header sizes in bytes, IP and TCP together, without options. A flow log's bytes count IP packets whole, options included,
 // link layer excluded: experiment 1's 328 = 60 (SYN) + 52 (ACK) + 216 (hello segment) and 164 = 60 + 52 + 52.
 const (
-	headers4   = 40
-	headers6   = 60
-	timestamps = 12 // TCP timestamps with padding, on every segment of Linux and macOS (RFC 7323)
-	synOptions = 20 // MSS, SACK permitted, timestamps, window scale: the most that common systems send
+	headers4    = 40
+	headers6    = 60
+	timestamps  = 12 // TCP timestamps with padding, on every segment of Linux and macOS (RFC 7323)
+	optionsMost = 40 // RFC 9293, section 3.1
+	synOptions  = 20 // MSS, SACK permitted, timestamps, window scale: the most that common systems send
 )
 
 const (
@@ -91,15 +92,27 @@ func payload(f correlate.Flow, headers int64) (least, most int64) {
 // silent says that the client need not have sent a byte: what there is may be options of a SYN that was repeated.
 func (s *shape) silent() bool { return s.inMin <= silentMost && s.inMin%repeatedLen == 0 }
 
-// unanswered says that the load balancer need not have sent more than an alert.
-func (s *shape) unanswered() bool { return s.outMin <= unansweredMost }
+// little says that the client is taken for silent and yet may have sent a few bytes.
+func (s *shape) little() bool { return s.inMin > 0 && s.silent() }
+
+// unanswered says that the load balancer need not have sent more than an alert. Where segments came out of order its
+// acknowledgements have as many options as TCP allows (selective ones, RFC 2018).
+func (s *shape) unanswered() bool {
+	return s.outMin <= unansweredMost || s.segments > 1 && s.out.Packets > 4 && s.out.Bytes <= s.out.Packets*(s.headers+optionsMost)
+}
+
+// refusedSo says that the load balancer ended the connection as it does when it refuses: a reset, or an alert and a FIN. A
+// reset behind a FIN only answers what came too late.
+func (s *shape) refusedSo() bool {
+	return s.serverReset() && !s.serverFIN() || s.serverFIN() && s.alerted()
+}
 
 // alerted says that the load balancer's packets fit an alert and no others fit better: with timestamps exactly, else where the
 // packets are too short for timestamps.
 func (s *shape) alerted() bool {
 	data := s.out.Bytes - (s.headers + synOptions) - (s.out.Packets-1)*(s.headers+timestamps)
-	if data >= 0 {
-		return data%repeatedLen == alertLen%repeatedLen || data == 2*alertLen
+	if data >= 0 { // one alert or two, whatever options there are: those come in fours
+		return data%repeatedLen == alertLen || data%repeatedLen == 2*alertLen%repeatedLen
 	}
 	for _, options := range []int64{4, 8, 12} { // MSS; and SACK permitted or window scale; and both
 		if data = s.out.Bytes - (s.headers + options) - (s.out.Packets-1)*s.headers; data == alertLen || data == 2*alertLen {
@@ -108,6 +121,9 @@ func (s *shape) alerted() bool {
 	}
 	return false
 }
+
+// uneven says that one direction has more records than the other: where the flow log skipped records, one may be missing.
+func (s *shape) uneven() bool { return s.in.Records != s.out.Records }
 
 // lasted says that the connection was open for longer than it takes to refuse a client.
 func (s *shape) lasted() bool { return s.took >= patience }
@@ -119,7 +135,8 @@ func (s *shape) refusal() bool {
 	if s.partial || s.silent() || s.lasted() || !s.unanswered() || s.inMin > helloMost {
 		return false
 	}
-	return s.in.Packets >= 1+s.segments && s.in.Packets <= 2+s.mostSegments()+strayPackets && s.out.Packets <= s.in.Packets+strayPackets
+	// Who refuses has answered the SYN and ends the connection: two packets at least.
+	return s.out.Packets >= 2 && s.in.Packets >= 1+s.segments && s.in.Packets <= 2+s.mostSegments()+strayPackets && s.out.Packets <= s.in.Packets+strayPackets
 }
 
 // mostSegments is the number of segments if the path's MSS is the smallest that IPv6 and Ethernet tunnels leave in

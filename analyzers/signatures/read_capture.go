@@ -36,7 +36,9 @@ func (v *view) readSilence() reading {
 	case !v.answered:
 		return reading{}
 	case !v.acked:
-		return reading{stage: analyzers.StageNoData, sure: analyzers.Certain, fits: []string{HalfOpenScan}, by: byPackets}
+		return reading{stage: analyzers.StageNoData, sure: analyzers.Certain, fits: halfOpenFits, by: byPackets}
+	case v.ended == capture.SideServer && v.reset: // not the idle timeout: it answers what came in a strange order
+		return reading{stage: analyzers.StageNoData, sure: analyzers.Certain, fits: closedAtOnce, by: byPackets}
 	}
 	signature := ConnectedNoData
 	if v.ended == capture.SideClient {

@@ -77,16 +77,21 @@ var (
 	silentByClient  = []string{HandshakeTimeout, ClosedByClient, ServerCertificateDistrusted}
 	lineFits        = slices.Concat(refused, leftByClient, []string{RefusedLater})
 	lineFitsVerify  = slices.Concat(refused, []string{ClientCertificateMissing}, leftByClient, []string{RefusedLater})
+	halfOpenFits    = []string{HalfOpenScan, ConnectAndClose} // the latter if the client's ACK was lost before its reset
 	closedAtOnce    = []string{ConnectAndClose, ConnectedNoData}
+	littleFits      = []string{ConnectAndClose, ConnectedNoData, ClosedByClient, HandshakeTimeout}
+	littleOrRefused = slices.Concat(littleFits, []string{HalfOpenScan}, refused)
 	closedIdle      = []string{ConnectedNoData, ConnectAndClose}
 	// anyAnswered is all that can become of a client that the load balancer answered, where flow logs are all there is.
 	anyAnswered = []string{Completed, RefusedLater, ClientCertificateMissing, ClientCertificateRefused, ClosedByClient,
 		ServerCertificateDistrusted, HandshakeTimeout}
+	anything = slices.Concat(littleOrRefused, []string{Completed, RefusedLater, ClientCertificateMissing, ClientCertificateRefused, ServerCertificateDistrusted})
 )
 
-// read believes a capture first, then the connection log with what the flow log adds, then the flow log alone.
-func read(c *correlate.Conn, l analyzers.Listener) reading {
-	r := readCourse(c, l)
+// read believes a capture first, then the connection log with what the flow log adds, then the flow log alone. gaps says that
+// the flow log skipped records somewhere.
+func read(c *correlate.Conn, l analyzers.Listener, gaps bool) reading {
+	r := readCourse(c, l, gaps)
 	if r.stage == analyzers.StageRefusedLater && unmappedWithCertificate(c) {
 		// The certificate was sent and read, and none of the reasons that certificates have was given.
 		r.fits = slices.Concat([]string{ClientCertificateRefused}, without(without(r.fits, ClientCertificateMissing), ClientCertificateRefused))
@@ -101,7 +106,7 @@ func unmappedWithCertificate(c *correlate.Conn) bool {
 	return c.ConnLog != nil && c.ConnLog.VerifyStatus == "Failed:"+unmapped && c.ConnLog.LeafSubject != ""
 }
 
-func readCourse(c *correlate.Conn, l analyzers.Listener) reading {
+func readCourse(c *correlate.Conn, l analyzers.Listener, gaps bool) reading {
 	if c.Requests > 0 {
 		return reading{stage: analyzers.StageCompleted, sure: analyzers.Certain, fits: justCompleted, by: byRequests}
 	}
@@ -114,12 +119,12 @@ func readCourse(c *correlate.Conn, l analyzers.Listener) reading {
 		}
 	}
 	if c.ConnLog != nil {
-		return readLine(c, l)
+		return readLine(c, l, gaps)
 	}
 	if c.Shared {
 		return reading{} // the figures are of several connections
 	}
-	return readFlow(c, l)
+	return readFlow(c, l, gaps)
 }
 
 var (
@@ -144,9 +149,9 @@ func readStatus(c *correlate.Conn) reading {
 // readLine reads a failed line without a code of its own, Failed:UnmappedConnectionError. AWS documents it as everything else
 // (docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-connection-logs.html); a hello that was refused
 // and a client certificate that is missing both give it.
-func readLine(c *correlate.Conn, l analyzers.Listener) reading {
+func readLine(c *correlate.Conn, l analyzers.Listener, gaps bool) reading {
 	if c.HasFlow() && !c.Shared {
-		if s := shapeOf(c); !s.partial {
+		if s := shapeOf(c); !s.partial && !(gaps && s.uneven()) {
 			r := readFailedFlow(&s, l)
 			r.by = byLine | byFlow
 			return r
@@ -170,7 +175,7 @@ func readFailedFlow(s *shape, l analyzers.Listener) reading {
 	switch {
 	case s.unanswered():
 		return readFailedUnanswered(s)
-	case s.serverReset() && !s.clientReset():
+	case s.serverReset() && !s.serverFIN() && !s.clientReset(): // a RST behind a FIN answers what came too late
 		return reading{stage: analyzers.StageRefusedLater, sure: sureUnless(s.clientFIN()), fits: later(l, s.clientFIN())}
 	case s.flags && s.lasted():
 		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Likely, fits: slices.Concat(silentByClient, later(l, false))}
@@ -184,7 +189,7 @@ func readFailedFlow(s *shape, l analyzers.Listener) reading {
 
 func readFailedUnanswered(s *shape) reading {
 	switch {
-	case s.serverReset(), s.alerted() && s.serverFIN():
+	case s.refusedSo():
 		return reading{stage: analyzers.StageFirstFlight, sure: sureUnless(s.clientReset()), fits: refused}
 	case s.lasted():
 		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Likely, fits: timeoutOrClosed}
@@ -221,16 +226,21 @@ func later(l analyzers.Listener, byClient bool) []string {
 }
 
 // readFlow reads the flow log alone: it shows stages, and never a cause.
-func readFlow(c *correlate.Conn, l analyzers.Listener) reading {
+func readFlow(c *correlate.Conn, l analyzers.Listener, gaps bool) reading {
 	if !c.HasFlow() {
 		return reading{}
 	}
 	s := shapeOf(c)
+	s.partial = s.partial || gaps && s.uneven()
 	var r reading
-	if s.flags {
+	switch {
+	case s.flags:
 		r = readFlags(&s, l)
-	} else {
+	default:
 		r = readSizes(&s)
+		if gaps && len(r.fits) > 0 { // nothing shows whether its end is there
+			r.fits = union(r.fits, anything)
+		}
 	}
 	r.by = byFlow
 	return r
@@ -243,7 +253,11 @@ func readFlags(s *shape, l analyzers.Listener) reading {
 		return readPartial(s)
 	case s.in.Flags&(flagSYN|flagRST|flagFIN) == flagSYN|flagRST && s.in.Packets <= 2 && s.silent() && s.outMin == 0,
 		s.in.Flags == flagSYN && s.in.Packets == 1 && s.outMin == 0: // the scanner does not even reset
-		return reading{stage: analyzers.StageNoData, sure: analyzers.Certain, fits: []string{HalfOpenScan}}
+		return reading{stage: analyzers.StageNoData, sure: analyzers.Certain, fits: halfOpenFits}
+	case s.little() && s.refusedSo():
+		return readUnanswered(s)
+	case s.little() && s.unanswered():
+		return reading{stage: analyzers.StageNoData, sure: analyzers.Possible, fits: littleFits}
 	case s.silent() && s.unanswered() && !s.lasted():
 		return reading{stage: analyzers.StageNoData, sure: analyzers.Likely, fits: closedAtOnce}
 	case s.silent() && s.unanswered():
@@ -254,8 +268,8 @@ func readFlags(s *shape, l analyzers.Listener) reading {
 	ended := s.serverFIN() || s.serverReset() || s.clientFIN() || s.clientReset()
 	session := s.outMin >= flightLeast && s.inMin >= sessionLeast
 	switch {
-	case s.serverReset() && !s.clientFIN() && !s.clientReset() && !s.serverFIN():
-		fits := append(later(l, false), Completed) // a session can end so too: at the idle timeout with data unread
+	case s.serverReset() && !s.clientReset() && !s.serverFIN():
+		fits := append(later(l, s.clientFIN()), Completed) // a session can end so too: at the idle timeout with data unread
 		if l.MTLS == "verify" || l.MTLS == "" {
 			fits = append(fits, ClientCertificateRefused)
 		}
@@ -275,7 +289,7 @@ func readFlags(s *shape, l analyzers.Listener) reading {
 // readUnanswered reads the flow of a client that sent data and got none: a refusal, unless the client gave up first.
 func readUnanswered(s *shape) reading {
 	switch {
-	case s.serverReset(), s.serverFIN() && s.alerted(), s.serverFIN() && !s.clientFIN() && !s.clientReset() && !s.lasted():
+	case s.refusedSo(), s.serverFIN() && !s.clientFIN() && !s.clientReset() && !s.lasted():
 		fits, sure := refused, analyzers.Likely
 		if s.clientReset() || s.clientFIN() && !s.alerted() { // a client answers an alert with its own FIN
 			fits, sure = refusedOrClosed, analyzers.Possible
@@ -303,8 +317,10 @@ func readPartial(s *shape) reading {
 // was exchanged. The published filter takes packets<5 for a failure; sizes say a little more.
 func readSizes(s *shape) reading {
 	switch {
-	case s.in.Records == 0 || s.out.Records == 0:
+	case s.partial:
 		return readPartial(s)
+	case s.little() && s.unanswered():
+		return reading{stage: analyzers.StageNoData, sure: analyzers.Possible, fits: littleOrRefused}
 	case s.silent() && s.unanswered() && s.in.Packets <= 2:
 		return reading{stage: analyzers.StageNoData, sure: analyzers.Possible, fits: []string{HalfOpenScan, ConnectAndClose, ConnectedNoData}}
 	case s.silent() && s.unanswered() && s.lasted():
@@ -326,4 +342,15 @@ func readSizes(s *shape) reading {
 
 func without(l []string, s string) []string {
 	return slices.DeleteFunc(slices.Clone(l), func(x string) bool { return x == s })
+}
+
+// union adds what is new.
+func union(l, more []string) []string {
+	out := slices.Clone(l)
+	for _, s := range more {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
 }

@@ -1,0 +1,79 @@
+package benchmark
+
+import (
+	"fmt"
+
+	"github.com/alblab/alblab/analyzers"
+)
+
+// Goal is something that the scores must reach, and what they reached.
+type Goal struct {
+	View, Words string
+	Want, Got   float64
+	AtMost      bool // Want is an upper limit
+}
+
+// Met reports whether it was reached.
+func (g *Goal) Met() bool {
+	if g.AtMost {
+		return g.Got <= g.Want
+	}
+	return g.Got >= g.Want
+}
+
+// Goals returns the goals that hold for a mix. They are not set where the traffic takes evidence away, and stages after the load
+// balancer's flight not for one that ends connections alike whoever is to blame.
+func (m *MixResult) Goals() []Goal {
+	v := map[string]*Score{}
+	for _, s := range m.Views {
+		v[s.View] = s
+	}
+	const first = analyzers.StageFirstFlight
+	var goals []Goal
+	add := func(view, words string, want, got float64) {
+		goals = append(goals, Goal{View: view, Words: words, Want: want, Got: got})
+	}
+	never := func(view, words string, got int) {
+		goals = append(goals, Goal{View: view, Words: words, Got: float64(got), AtMost: true})
+	}
+	add("c", "precision of first flight refused", 0.99, v["c"].Precision(first))
+	if !m.Gaps {
+		add("c", "recall of first flight refused", 0.98, v["c"].Recall(first))
+		if !m.AlertClose {
+			add("d", "stage", 1, v["d"].StageRight())
+		}
+		add("d", "causes that have a code of their own", 1, share(v["d"].CodedExact, v["d"].Coded))
+		add("e", "stage", 1, v["e"].StageRight())
+		add("e", "causes visible in clear", 1, share(v["e"].ClearExact, v["e"].Clear))
+	}
+	for _, s := range m.Views {
+		if s.Filter {
+			continue
+		}
+		never(s.View, "sets without the truth in them", s.Wrong)
+		if s.View == "b" || s.View == "c" {
+			never(s.View, "causes claimed that a flow log cannot show", s.Overclaims)
+		}
+	}
+	return goals
+}
+
+// String says "c: recall of first flight refused: 0.9989, goal 0.98: met".
+func (g Goal) String() string {
+	met := "met"
+	if !g.Met() {
+		met = "missed"
+	}
+	if g.AtMost {
+		return fmt.Sprintf("(%s) %s: %.0f, goal %.0f: %s", g.View, g.Words, g.Got, g.Want, met)
+	}
+	return fmt.Sprintf("(%s) %s: %s, goal %g: %s", g.View, g.Words, figure(g.Got), g.Want, met)
+}
+
+// figure shows a share with four digits, and never rounds up to 1 what is less.
+func figure(x float64) string {
+	if x < 1 && x > 0.9999 {
+		return "0.9999"
+	}
+	return fmt.Sprintf("%.4f", x)
+}

@@ -1,0 +1,203 @@
+package benchmark
+
+import (
+	"time"
+
+	"github.com/alblab/alblab/analyzers"
+	"github.com/alblab/alblab/analyzers/signatures"
+	"github.com/alblab/alblab/clients"
+	"github.com/alblab/alblab/lab"
+	"github.com/alblab/alblab/lab/pki"
+	"github.com/alblab/alblab/lab/wire"
+)
+
+func closedPort(g *generator, d *deed) {
+	d.from, d.syns = lab.Vantage{Client: firstProber + g.IntN(probers), IPv6: d.from.IPv6}, []uint16{8080}
+	d.is(analyzers.StageBlocked, signatures.SecurityGroupReject)
+}
+
+// portScan sweeps over well-known ports, all closed.
+func portScan(g *generator, d *deed) {
+	well := []uint16{21, 22, 23, 25, 80, 110, 143, 3306, 3389, 5432, 6379, 8000}
+	d.from, d.syns = lab.Vantage{Client: firstScanner + g.IntN(scanners)}, well[:9+g.IntN(4)]
+	d.is(analyzers.StageBlocked, signatures.PortScan)
+}
+
+func halfOpen(g *generator, d *deed) {
+	d.from, d.syns = lab.Vantage{Client: firstScanner + g.IntN(scanners)}, []uint16{443}
+	d.is(analyzers.StageNoData, signatures.HalfOpenScan)
+	d.hidden() // a client that resets while its ACK is lost looks the same
+}
+
+// quit is a client that gives up at a moment, in a way.
+func quit(when clients.Quit, by wire.Ending, stage analyzers.Stage, cause string) func(*generator, *deed) {
+	return func(g *generator, d *deed) {
+		d.manner = &clients.Manner{Quit: when, By: by}
+		d.profile = clients.Curl()
+		if when != clients.QuitConnect && g.IntN(2) == 0 {
+			d.profile.MaxVersion = wire.TLS12
+		}
+		d.is(stage, cause)
+	}
+}
+
+// quitWithin is a client that gives up within its hello.
+func quitWithin(by wire.Ending) func(*generator, *deed) {
+	return func(g *generator, d *deed) {
+		d.manner = &clients.Manner{Quit: clients.QuitHello, Cut: 6 + g.IntN(180), By: by}
+		cause := signatures.ClosedByClient
+		if by == wire.EndingTimeout {
+			cause = signatures.HandshakeTimeout
+		}
+		d.is(analyzers.StageClosedByOther, cause)
+	}
+}
+
+func refused(d *deed, cause string) { d.is(analyzers.StageFirstFlight, cause) }
+
+func oldVersion(g *generator, d *deed) {
+	p := clients.Curl()
+	switch g.IntN(3) {
+	case 0:
+		p.MinVersion, p.MaxVersion = wire.TLS10, wire.TLS11
+	case 1:
+		p.MinVersion, p.MaxVersion = wire.TLS10, wire.TLS10
+	default:
+		p.MinVersion, p.MaxVersion, d.listener = wire.TLS12, wire.TLS12, tls13
+	}
+	if g.IntN(3) == 0 {
+		p.ALPN = nil
+	}
+	if g.IntN(6) == 0 {
+		p.HelloLen = 300 + g.IntN(3000)
+	}
+	d.profile = p
+	refused(d, signatures.NoCommonVersion)
+}
+
+func noCommonSuite(g *generator, d *deed) {
+	p := clients.Curl()
+	p.MinVersion, p.MaxVersion = wire.TLS12, wire.TLS12
+	all := []wire.Suite{0x000A, 0x0005, 0x0004, 0x0013, 0x0016, 0x0041, 0x0084, 0x0096, 0x0088}
+	p.Suites = append([]wire.Suite{}, all[:1+g.IntN(len(all))]...)
+	d.profile = p
+	refused(d, signatures.NoCommonSuite)
+}
+
+func noCommonGroup(g *generator, d *deed) {
+	p := clients.Curl()
+	p.MinVersion, p.MaxVersion = wire.TLS13, wire.TLS13
+	p.Groups = []wire.Group{0x0100} // ffdhe2048, which no policy has
+	p.KeyShares = []wire.Group{}
+	if g.IntN(2) == 0 {
+		p.Groups = []wire.Group{0x001E, 0x0101} // x448, ffdhe3072
+	}
+	d.profile = p
+	refused(d, signatures.NoCommonGroup)
+}
+
+// noCommonScheme meets a listener whose key the policy lets sign nothing that the client knows. Below such mistakes of the
+// listener's owner no client is refused for its schemes, as s2n-tls falls back to what was not offered (package policy).
+func noCommonScheme(_ *generator, d *deed) {
+	p := clients.Curl()
+	p.MinVersion, p.MaxVersion = wire.TLS13, wire.TLS13
+	p.Groups = []wire.Group{wire.SECP384R1}
+	p.Schemes = []wire.Scheme{0x0403, 0x0804, 0x0401} // ecdsa_secp256r1_sha256, rsa_pss_rsae_sha256, rsa_pkcs1_sha256
+	d.profile, d.listener = p, strict
+	refused(d, signatures.NoCommonSignatureScheme)
+}
+
+// fallbackSCSV is TLS_FALLBACK_SCSV, RFC 7507.
+const fallbackSCSV wire.Suite = 0x5600
+
+func fallback(_ *generator, d *deed) {
+	p := clients.Curl()
+	p.MinVersion, p.MaxVersion = wire.TLS12, wire.TLS12
+	p.Suites = []wire.Suite{0xC02B, 0xC02F, 0xC02C, 0xC030, 0x009C, fallbackSCSV}
+	d.profile = p
+	refused(d, signatures.InappropriateFallback)
+}
+
+func malformed(g *generator, d *deed) {
+	p, err := clients.ByName("malformed-hello")
+	if err != nil {
+		panic("benchmark: " + err.Error()) // it is built in
+	}
+	q := *p
+	q.Raw = append([]byte(nil), p.Raw...)
+	q.Raw[5+4+2+g.IntN(32)] ^= byte(1 + g.IntN(255)) // another random
+	d.profile = &q
+	refused(d, signatures.MalformedHello)
+}
+
+func tooLarge(g *generator, d *deed) {
+	n := 1<<16 + g.IntN(1<<16)
+	raw := append([]byte{22, 3, 1, 0x40, 0, 1, byte(n >> 16), byte(n >> 8), byte(n), 3, 3}, make([]byte, 200+g.IntN(6000))...)
+	d.profile = &clients.Profile{Name: "too-large", Doc: "a hello beyond the limit", Kind: clients.KindRaw, Raw: raw}
+	refused(d, signatures.HelloTooLarge)
+}
+
+func notTLS(text string) func(*generator, *deed) {
+	return func(_ *generator, d *deed) {
+		d.profile = &clients.Profile{Name: "not-tls", Doc: "no TLS", Kind: clients.KindRaw, Raw: []byte(text)}
+		refused(d, signatures.NotTLS)
+	}
+}
+
+func garbage(g *generator, d *deed) {
+	raw := make([]byte, 20+g.IntN(4000))
+	for i := range raw {
+		raw[i] = byte(g.Uint32())
+	}
+	raw[0] = byte(24 + g.IntN(100)) // neither a record of TLS nor SSLv2's framing
+	d.profile = &clients.Profile{Name: "garbage", Doc: "random bytes", Kind: clients.KindRaw, Raw: raw}
+	refused(d, signatures.NotTLS)
+}
+
+// reusedPort is a client behind an address translation that gives a port to the next client at once.
+func reusedPort(g *generator, d *deed) {
+	oldVersion(g, d)
+	d.from, d.reuse = lab.Vantage{Client: natted}, true
+}
+
+// certificate is a client in verify mode with a certificate, or none, that is refused without a code.
+func certificate(k pki.Kind, v wire.Version) func(*generator, *deed) {
+	return func(g *generator, d *deed) {
+		d.listener, d.cert, d.requests = verify, k, g.IntN(2)
+		d.profile = clients.Curl()
+		d.profile.MinVersion, d.profile.MaxVersion = v, v
+		d.is(analyzers.StageRefusedLater, signatures.ClientCertificateMissing)
+		if v == wire.TLS13 {
+			d.hidden()
+		}
+	}
+}
+
+func certificateRefused(g *generator, d *deed) {
+	kinds := []pki.Kind{pki.KindUntrusted, pki.KindExpired, pki.KindNotYetValid, pki.KindWrongPurpose}
+	if g.mix.catalogue {
+		kinds = []pki.Kind{pki.KindSelfSigned, pki.KindNoIntermediate, pki.KindNameConstraints, pki.KindDeepChain, pki.KindNotCA}
+	}
+	certificate(kinds[g.IntN(len(kinds))], []wire.Version{wire.TLS12, wire.TLS13}[g.IntN(2)])(g, d)
+	d.cause = signatures.ClientCertificateRefused
+	d.hidden() // the connection log says it
+}
+
+// brokenFlight is a client whose messages after the load balancer's flight arrive damaged.
+func brokenFlight(_ *generator, d *deed) {
+	d.profile = clients.Curl()
+	d.profile.MaxVersion = wire.TLS12
+	d.manner = &clients.Manner{Damage: 2}
+	d.is(analyzers.StageRefusedLater, signatures.RefusedLater)
+}
+
+// overTheEdge is a refused or completed client whose connection is cut in two by the end of a flow-log window.
+func overTheEdge(g *generator, d *deed) {
+	if g.IntN(3) > 0 {
+		oldVersion(g, d)
+	} else {
+		completed(wire.TLS13, "http/1.1")(g, d)
+	}
+	d.at = time.Minute - 300*time.Millisecond
+	d.manner = &clients.Manner{Segment: 80 + g.IntN(80), Pause: 200 * time.Millisecond}
+}
