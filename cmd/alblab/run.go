@@ -33,6 +33,7 @@ func runCommand(a *app) *cobra.Command {
 	var (
 		out  string
 		seed uint64
+		long bool
 	)
 	cmd := &cobra.Command{
 		Use:     "run [SCENARIO...]",
@@ -41,7 +42,7 @@ func runCommand(a *app) *cobra.Command {
 		Example: "  alblab run\n  alblab run experiment-1 experiment-2 --out ./bundle\n  alblab run --format junit > report.xml",
 		ValidArgsFunction: func(_ *cobra.Command, given []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			var names []cobra.Completion
-			for _, s := range scenarios.All() {
+			for _, s := range everyScenario() {
 				if !slices.Contains(given, s.Name) {
 					names = append(names, cobra.CompletionWithDesc(s.Name, s.Doc))
 				}
@@ -52,8 +53,9 @@ func runCommand(a *app) *cobra.Command {
 	f := formatFlag(cmd, "text", "json", "junit")
 	cmd.Flags().StringVar(&out, "out", "", "keep the evidence and the report in `DIR`, which must be new or empty")
 	cmd.Flags().Uint64Var(&seed, "seed", 1, "seed of the lab: the same seed gives the same evidence")
+	cmd.Flags().BoolVar(&long, "long", false, "also run the scenarios that take seconds to minutes each: large RSA keys")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		list, err := scenariosByName(args)
+		list, err := scenariosByName(args, long)
 		if err != nil {
 			return err
 		}
@@ -75,11 +77,17 @@ func runCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-// scenariosByName finds scenarios; none named means all.
-func scenariosByName(names []string) ([]*scenarios.Scenario, error) {
-	all := scenarios.All()
-	if len(names) == 0 {
+// everyScenario is all of them, the long ones last.
+func everyScenario() []*scenarios.Scenario { return slices.Concat(scenarios.All(), scenarios.Long()) }
+
+// scenariosByName finds scenarios; none named means all, but for the long ones unless they are asked for.
+func scenariosByName(names []string, long bool) ([]*scenarios.Scenario, error) {
+	all := everyScenario()
+	switch {
+	case len(names) == 0 && long:
 		return all, nil
+	case len(names) == 0:
+		return scenarios.All(), nil
 	}
 	var out []*scenarios.Scenario
 	for _, n := range names {
