@@ -7,16 +7,20 @@ import (
 	"encoding/binary"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 
 	"github.com/alblab/alblab/clients"
 	"github.com/alblab/alblab/lab/wire"
 )
 
-// Hello makes the client's hello to a host, as whole records. It is the same each time: the random is made from the
+// Hello makes the client's hello to a host, as whole records. An address is not sent as a name (RFC 6066, section 3). It is the same each time: the random is made from the
 // client's name, key shares are those of fixed private keys. A pre_shared_key, which a list without tickets cannot give,
 // is left out.
 func (c *Client) Hello(host string) ([]byte, error) {
+	if _, err := netip.ParseAddr(host); err == nil {
+		host = ""
+	}
 	random := sha256.Sum256([]byte(c.Name))
 	if c.SSLv2Format {
 		return c.sslv2(random[:16]), nil

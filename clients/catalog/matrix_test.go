@@ -14,6 +14,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -261,6 +262,28 @@ func TestHybridsOfNISTCurves(t *testing.T) {
 		require.True(t, r.Completed)
 		require.Equal(t, catalog.LibraryStandard, r.Library)
 		require.True(t, r.Attempt.Outcome.Group.PostQuantum())
+	}
+}
+
+// TestRoundTrips: over a network a client costs at most four round trips: TCP's, one or two of TLS, and the end.
+func TestRoundTrips(t *testing.T) {
+	spec := lab.Spec{Listeners: map[string]lab.Listener{"https": {Port: 443, SSLPolicy: "TLS13-1-0-2021-06", Certificate: "ecdsa"}},
+		Embedded: &lab.Embedded{Seed: 1, Zones: 1, Capture: "off"}}
+	l := labtest.StartWith(t, spec, &embedded.Options{Off: true})
+	for _, c := range catalog.All() {
+		var trace *clients.Trace
+		dial := func(ctx context.Context) (net.Conn, error) {
+			conn, err := l.Dial(ctx, lab.Vantage{}, "https")
+			trace = clients.NewTrace(conn, time.Time{})
+			return trace, err
+		}
+		r := catalog.Try(t.Context(), dial, c, &catalog.Options{ServerName: matrixHost})
+		require.NoError(t, r.Err)
+		answers := 0
+		for _, e := range trace.Events() {
+			answers += count(!e.Sent)
+		}
+		require.LessOrEqual(t, 1+answers, 4, "%s: %+v", c.Name, trace.Events())
 	}
 }
 
