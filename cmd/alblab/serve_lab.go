@@ -119,7 +119,7 @@ func (a *app) finish(ctx context.Context, l *embedded.Lab, out string, p *printe
 	return errors.Join(err, a.out.Flush())
 }
 
-// writeKeys writes the server's authority and client certificates for the user's clients, readable by the user alone:
+// writeKeys writes the server's authority and client certificates of every kind that is quick to make, for the user's clients, readable by the user alone:
 // below the output folder, or into a temporary folder that remove takes away again.
 func writeKeys(l *embedded.Lab, out string) (files *pki.Files, remove func() error, err error) {
 	dir := filepath.Join(out, "pki")
@@ -130,6 +130,12 @@ func writeKeys(l *embedded.Lab, out string) (files *pki.Files, remove func() err
 		}
 		remove = func() error { return os.RemoveAll(dir) }
 	}
-	files, err = l.PKI().WriteFiles(dir, pki.KindGoodRSA, pki.KindGoodECDSA, pki.KindExpired, pki.KindUntrusted)
+	var kinds []pki.Kind
+	for _, k := range pki.Kinds() {
+		if !k.Slow && !k.Injected {
+			kinds = append(kinds, k.Kind)
+		}
+	}
+	files, err = l.PKI().WriteFiles(dir, kinds...)
 	return files, remove, err
 }
