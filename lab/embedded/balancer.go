@@ -137,7 +137,7 @@ func (l *Lab) trustStore(x lab.Listener) (*alb.TrustStore, error) {
 func action(a lab.Action) alb.Action {
 	if a.Type == alb.ActionForward {
 		return alb.Action{Type: a.Type, TargetGroupARN: fmt.Sprintf(
-			"arn:aws:elasticloadbalancing:%s:%s:targetgroup/alblab/0123456789abcdef", region, account)}
+			"arn:aws:elasticloadbalancing:%s:%s:%s", region, account, targetGroup)}
 	}
 	fixed := alb.Action{
 		Type: alb.ActionFixedResponse, StatusCode: cmp.Or(a.StatusCode, 200),

@@ -16,6 +16,8 @@ const (
 	account = "111122223333"
 	region  = "us-east-1"
 	host    = "lab.alblab.example"
+	// targetGroup is the target group of listeners that forward, as metrics name it: the tail of its ARN.
+	targetGroup = "targetgroup/alblab/0123456789abcdef"
 )
 
 // Clients that can be asked for by lab.Vantage, per address family.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -132,13 +133,25 @@ func (r *recorder) WAF(rec *waflog.Record) {
 	r.countWAF(rec)
 }
 
-// Count implements alb.Recorder: CloudWatch has each metric by load balancer, and by load balancer and zone
-// (docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html).
+// Count implements alb.Recorder: CloudWatch has each metric by load balancer, by load balancer and zone, and those of
+// targets by target group as well (docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html).
 func (r *recorder) Count(name, zone string, v float64) {
 	now := r.clock()
 	balancer := metric.Dimension{Name: "LoadBalancer", Value: r.elb}
-	r.metrics.Add("AWS/ApplicationELB", name, now, v, balancer)
-	r.metrics.Add("AWS/ApplicationELB", name, now, v, metric.Dimension{Name: "AvailabilityZone", Value: zone}, balancer)
+	in := metric.Dimension{Name: "AvailabilityZone", Value: zone}
+	add := func(dimensions ...metric.Dimension) { r.metrics.Add("AWS/ApplicationELB", name, now, v, dimensions...) }
+	add(balancer)
+	add(in, balancer)
+	if ofTargets(name) {
+		group := metric.Dimension{Name: "TargetGroup", Value: targetGroup}
+		add(group, balancer)
+		add(in, group, balancer)
+	}
+}
+
+// ofTargets reports whether CloudWatch has the metric by target group.
+func ofTargets(name string) bool {
+	return name == "RequestCount" || name == "TargetConnectionErrorCount" || strings.HasPrefix(name, "HTTPCode_Target_")
 }
 
 // countWAF counts what the web ACL did, in total (docs.aws.amazon.com/waf/latest/developerguide/waf-metrics.html).
