@@ -208,6 +208,11 @@ func (r *run) notes() []string {
 	if res.NoFlags {
 		out = append(out, "the flow log has no tcp-flags field, which the default format lacks: a refusal cannot be told from a connection that is still open; choose a custom format with ${tcp-flags}")
 	}
+	plain := r.plain()
+	if plain > 0 {
+		out = append(out, fmt.Sprintf("nothing was concluded of %s to port %s, taken for plain HTTP: if it speaks TLS, name it as a listener",
+			count(plain, "connection"), strings.Trim(strings.Join(strings.Fields(fmt.Sprint(res.PlainPorts)), ", "), "[]")))
+	}
 	say(res.SkipData, "the flow log skipped records in 1 window (SKIPDATA): a missing flow proves nothing there",
 		"the flow log skipped records in %d windows (SKIPDATA): a missing flow proves nothing there")
 	say(res.Overflow, "1 record was not joined, as there are more connections than are held at once: analyze a shorter time",
@@ -215,9 +220,19 @@ func (r *run) notes() []string {
 	say(res.Duplicates, "1 record was there twice and counts once", "%d records were there twice and count once")
 	say(res.OtherFlows, "1 flow record is of other traffic and was not looked at", "%d flow records are of other traffic and were not looked at")
 	say(r.report.Omitted, "1 further finding of the same kind is counted, not listed", "%d further findings of the same kinds are counted, not listed")
-	say(r.report.Undecided, "1 connection has no finding: what there is of it does not show how it ended",
+	say(r.report.Undecided-plain, "1 connection has no finding: what there is of it does not show how it ended",
 		"%d connections have no finding: what there is of them does not show how they ended")
 	return out
+}
+
+// plain counts the connections of plain HTTP that have no finding.
+func (r *run) plain() (n int) {
+	for i, c := range r.report.Result.Conns {
+		if c.Plain && !r.concluded[i] {
+			n++
+		}
+	}
+	return n
 }
 
 func addrText(a netip.Addr) string {

@@ -2,6 +2,7 @@ package correlate
 
 import (
 	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -9,20 +10,26 @@ import (
 
 // Build joins what was taken. The builder must not be used afterwards.
 func (b *Builder) Build() *Result {
-	ports := b.listenerPorts()
+	ports, plain := b.listenerPorts()
+	all := maps.Clone(ports)
+	maps.Copy(all, plain)
 	lb := map[netip.Addr]bool{}
 	for _, a := range b.o.Addresses {
 		lb[a.Unmap()] = true
 	}
 	if len(lb) == 0 {
-		lb = b.learn(ports)
+		lb = b.learn(ports, plain)
 	}
-	conns, targets := b.buildFlows(lb, ports)
+	byFlow := all
+	if len(lb) == 0 { // what goes to port 80 of anybody is not the load balancer's for that
+		byFlow = ports
+	}
+	conns, targets := b.buildFlows(lb, byFlow)
 	b.flows, b.tuples, b.heads, b.keys = nil, nil, nil, nil
 
 	captures, toTargets := b.captureItems(), map[portKey][]*item{}
 	for k, items := range captures {
-		if lb[k.client.Addr()] && (!ports[k.listener] || !lb[items[0].server.Addr()]) { // the load balancer's own way
+		if lb[k.client.Addr()] && (!all[k.listener] || !lb[items[0].server.Addr()]) { // the load balancer's own way
 			toTargets[k] = items
 			delete(captures, k)
 		}
@@ -36,10 +43,7 @@ func (b *Builder) Build() *Result {
 
 	r := b.res
 	r.NoFlags = r.NoFlags && b.flagged
-	for p := range ports {
-		r.ListenerPorts = append(r.ListenerPorts, p)
-	}
-	slices.Sort(r.ListenerPorts)
+	r.ListenerPorts, r.PlainPorts = slices.Sorted(maps.Keys(ports)), slices.Sorted(maps.Keys(plain))
 	for a := range lb {
 		r.Addresses = append(r.Addresses, a)
 	}
@@ -47,7 +51,7 @@ func (b *Builder) Build() *Result {
 	sortConns(conns)
 	sortConns(targets)
 	for i, c := range conns {
-		c.Index = i
+		c.Index, c.Plain = i, plain[c.Server.Port()]
 		if l := c.ConnLog; l != nil && l.VerifyStatus == "Success" {
 			b.count(Usage{c.Client.Addr(), l.TLSProtocol, l.TLSCipher}).Connections++
 		}
@@ -59,24 +63,39 @@ func (b *Builder) Build() *Result {
 	return r
 }
 
-// listenerPorts are those given, else those that the connection log names, else those of the requests, else 443.
-func (b *Builder) listenerPorts() map[uint16]bool {
-	ports := map[uint16]bool{}
+// listenerPorts are those given, else those that the connection log names, else those of the requests, else 443. Ports that
+// the logs show without TLS, and never with it, are set apart as plain.
+func (b *Builder) listenerPorts() (ports, plain map[uint16]bool) {
+	ports, plain = map[uint16]bool{}, b.plainPorts
 	for _, p := range b.o.ListenerPorts {
 		ports[p] = true
 	}
-	if len(ports) == 0 {
-		for _, l := range b.lines {
+	given := len(ports) > 0
+	for _, l := range b.lines {
+		switch {
+		case l.rec.VerifyStatus == "" && l.rec.TLSProtocol == "":
+			plain[l.rec.ListenerPort] = true
+		case !given:
 			ports[l.rec.ListenerPort] = true
+		default:
+			b.urlPorts[l.rec.ListenerPort] = true
 		}
 	}
-	if len(ports) == 0 && len(b.urlPorts) > 0 {
-		ports = b.urlPorts
+	if len(ports) == 0 {
+		maps.Copy(ports, b.urlPorts)
 	}
 	if len(ports) == 0 {
 		ports[443] = true // Assumption: an HTTPS listener where nothing says otherwise, as in the filter of experiment 1
 	}
-	return ports
+	// Assumption: port 80 is the plain listener that redirects to HTTPS, as on most load balancers, unless it is given or
+	// the logs show TLS there.
+	plain[80] = true
+	for p := range plain {
+		if ports[p] || b.urlPorts[p] {
+			delete(plain, p)
+		}
+	}
+	return ports, plain
 }
 
 // joinAccess attaches requests: by trace id to the connection-log line, else by ports and time.

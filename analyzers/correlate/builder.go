@@ -49,7 +49,9 @@ type Builder struct {
 	loose    []looseItem
 	roots    map[uint64]*accessGroup
 	waf      []wafItem
-	urlPorts map[uint16]bool
+	urlPorts map[uint16]bool // of requests over TLS
+
+	plainPorts map[uint16]bool // of requests without
 }
 
 // tuple is a pair of endpoints, the lesser first.
@@ -107,15 +109,16 @@ type wafItem struct {
 // NewBuilder returns an empty builder. Nil options mean the zero value.
 func NewBuilder(o *Options) *Builder {
 	b := &Builder{
-		seed:     maphash.MakeSeed(),
-		fileID:   map[string]int32{},
-		ifaces:   map[string]int32{},
-		tuples:   map[tuple]int32{},
-		lineIDs:  map[string]int{},
-		byTrace:  map[string]*accessGroup{},
-		roots:    map[uint64]*accessGroup{},
-		urlPorts: map[uint16]bool{},
-		res:      &Result{NoFlags: true, Usage: map[Usage]*Count{}},
+		seed:       maphash.MakeSeed(),
+		fileID:     map[string]int32{},
+		ifaces:     map[string]int32{},
+		tuples:     map[tuple]int32{},
+		lineIDs:    map[string]int{},
+		byTrace:    map[string]*accessGroup{},
+		roots:      map[uint64]*accessGroup{},
+		urlPorts:   map[uint16]bool{},
+		plainPorts: map[uint16]bool{},
+		res:        &Result{NoFlags: true, Usage: map[Usage]*Count{}},
 	}
 	if o != nil {
 		b.o = *o
@@ -253,8 +256,12 @@ func (b *Builder) Access(r *accesslog.Record, ref evidence.Ref) {
 	u := Usage{Client: r.Client.Addr(), Version: r.SSLProtocol, Cipher: r.SSLCipher}
 	b.count(u).Requests++
 	port := urlPort(r.Request)
-	if port != 0 && len(b.urlPorts) < 100 {
-		b.urlPorts[port] = true
+	seen := b.urlPorts
+	if r.Type == "http" || r.Type == "ws" {
+		seen = b.plainPorts
+	}
+	if port != 0 && len(seen) < 100 {
+		seen[port] = true
 	}
 	if r.ConnTraceID == "" {
 		if len(b.loose) >= b.o.MaxConns {

@@ -49,6 +49,8 @@ type Conn struct {
 	RejectedOut Flow // load balancer to client, action REJECT: a network ACL without a rule for the way back
 	// Shared says that the flow records cover another connection of the same ports too: both fell into one window.
 	Shared bool
+	// Plain says that the listener speaks plain HTTP: how a TLS handshake went cannot be told of it.
+	Plain bool
 
 	ConnLog  *connlog.Record     // nil if there is none
 	Access   []*accesslog.Record // the first of them, by time; at most Options.KeepRequests
@@ -102,7 +104,8 @@ type Result struct {
 	Duplicates int // records that were there twice
 	Overflow   int // records that were not joined because Options.MaxConns was reached
 
-	ListenerPorts []uint16     // as used: given, or learned from the logs
+	ListenerPorts []uint16     // as used: given, or learned from the logs; those that speak TLS
+	PlainPorts    []uint16     // those of plain HTTP: by the logs, and 80 unless it speaks TLS
 	Addresses     []netip.Addr // the load balancer's addresses, given or learned
 	NoFlags       bool         // there are flow records, and none has tcp-flags
 
@@ -139,8 +142,8 @@ type Metrics struct {
 
 // Options for reading and joining. Nil means the zero value.
 type Options struct {
-	// ListenerPorts are the ports that the load balancer listens on. Empty: those that the connection and access logs
-	// name, and 443 if there are none.
+	// ListenerPorts are the ports that the load balancer speaks TLS on. Empty: those that the connection and access logs
+	// show with TLS, and 443 if there are none.
 	ListenerPorts []uint16
 	// Addresses are the load balancer's own, as flow logs show them. Empty: those that listener ports were reached at.
 	Addresses []netip.Addr

@@ -2,6 +2,7 @@ package correlate
 
 import (
 	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -96,8 +97,11 @@ func (b *Builder) classify(id int32, lb map[netip.Addr]bool, ports map[uint16]bo
 }
 
 // learn finds the load balancer's addresses where nobody named them: those that were reached at a listener port by somebody
-// who is not reached there himself. Addresses that the load balancer's own logs confirm win.
-func (b *Builder) learn(ports map[uint16]bool) map[netip.Addr]bool {
+// who is not reached there himself. Addresses that the load balancer's own logs confirm win; a plain port teaches nothing
+// without them, as targets and the rest of the world listen there too.
+func (b *Builder) learn(ports, plain map[uint16]bool) map[netip.Addr]bool {
+	all := maps.Clone(ports)
+	maps.Copy(all, plain)
 	confirmed := map[netip.Addr]bool{}
 	seen := map[netip.Addr]bool{}
 	lines := map[portKey]bool{}
@@ -107,7 +111,7 @@ func (b *Builder) learn(ports map[uint16]bool) map[netip.Addr]bool {
 	type edge struct{ client, server netip.Addr }
 	var edges []edge
 	for id := range b.keys {
-		s := b.classify(int32(id), nil, ports)
+		s := b.classify(int32(id), nil, all)
 		if s.role != roleClient {
 			continue
 		}
@@ -115,8 +119,10 @@ func (b *Builder) learn(ports map[uint16]bool) map[netip.Addr]bool {
 		if !s.clientA {
 			client, server = server, client
 		}
-		seen[server.Addr()] = true
-		edges = append(edges, edge{client.Addr(), server.Addr()})
+		if ports[server.Port()] {
+			seen[server.Addr()] = true
+			edges = append(edges, edge{client.Addr(), server.Addr()})
+		}
 		if lines[portKey{client, server.Port()}] {
 			confirmed[server.Addr()] = true
 		}

@@ -113,6 +113,9 @@ func readCourse(c *correlate.Conn, l analyzers.Listener, gaps bool) reading {
 	if r := readStatus(c); len(r.fits) > 0 {
 		return r
 	}
+	if c.Plain {
+		return reading{} // TLS was not to be spoken
+	}
 	if c.Capture != nil {
 		if r := readCapture(c, l); len(r.fits) > 0 {
 			return r
