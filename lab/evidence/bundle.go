@@ -18,6 +18,8 @@ type Bundle struct {
 	FS       fs.FS
 	Manifest Manifest
 	Skipped  []Skipped // files of a folder without manifest that are not evidence, with the reason; never silently left out
+
+	shown map[string]string // by name: how to call a file in positions, where that is not its name
 }
 
 // Skipped is a file that [Open] left out.
@@ -127,7 +129,12 @@ func (b *Bundle) add(name string) {
 	b.Manifest.Files = append(b.Manifest.Files, File{Name: name, Kind: k, Format: format, Records: -1})
 }
 
-func (b *Bundle) skip(name, reason string) { b.Skipped = append(b.Skipped, Skipped{name, reason}) }
+func (b *Bundle) skip(name, reason string) {
+	b.Skipped = append(b.Skipped, Skipped{b.show(name), reason})
+}
+
+// show returns what positions call a file: its name, or as [OpenPaths] was given it.
+func (b *Bundle) show(name string) string { return nameOr(b.shown[name], name) }
 
 // Files returns the files of a kind in the order of their names, which for AWS's keys is the order of time.
 func (b *Bundle) Files(k Kind) []File {
@@ -164,7 +171,7 @@ func (b *Bundle) OpenFile(name string) (io.ReadCloser, error) {
 }
 
 // Each opens the files of a kind one after the other, in the order of [Bundle.Files], and calls read with each and with
-// options that name the file and its format. It stops at the first error.
+// options that name the file, as positions do, and its format. It stops at the first error.
 //
 //	err := b.Each(evidence.KindFlow, func(r io.Reader, o *evidence.Options) error {
 //		for rec, err := range flowlog.Records(r, o) { ... }
@@ -185,7 +192,7 @@ func (b *Bundle) each(f File, read func(r io.Reader, o *Options) error) error {
 		return err
 	}
 	defer r.Close()
-	return read(r, &Options{File: f.Name, Format: f.Format})
+	return read(r, &Options{File: b.show(f.Name), Format: f.Format})
 }
 
 // Verify compares the files with the checksums of the manifest and names the first that differs. Files without one pass.

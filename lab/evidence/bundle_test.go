@@ -215,9 +215,9 @@ func TestOpenPaths(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, b.Manifest.Files, 2)
 	require.Len(t, b.Skipped, 1)
-	assert.Equal(t, strings.TrimPrefix(filepath.ToSlash(notes), "/"), strings.TrimPrefix(b.Skipped[0].Name, "/"))
+	assert.Equal(t, notes, b.Skipped[0].Name)
 	require.NoError(t, b.Each(KindConnection, func(r io.Reader, o *Options) error {
-		assert.True(t, strings.HasSuffix(o.File, "a/connection.log"), o.File)
+		assert.Equal(t, a, o.File, "as it was given")
 		assert.Len(t, readLines(t, r, o), 2)
 		return nil
 	}))
@@ -238,6 +238,17 @@ func TestOpenPaths(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, b.Manifest.Files, 1)
 	assert.Equal(t, "a/connection.log", b.Manifest.Files[0].Name)
+	damaged := 0
+	require.NoError(t, b.Each(KindConnection, func(r io.Reader, o *Options) error {
+		l := NewLines(r, o)
+		_, err := l.Next()
+		require.NoError(t, err)
+		require.EqualError(t, l.Damaged("", "x"), "../a/connection.log:1: x")
+		require.FileExists(t, o.File)
+		damaged++
+		return nil
+	}))
+	require.Equal(t, 1, damaged)
 }
 
 func FuzzDetect(f *testing.F) {

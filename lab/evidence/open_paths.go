@@ -10,7 +10,8 @@ import (
 )
 
 // OpenPaths opens files and folders by their names on disk, all together, as [Open] opens a folder. One folder alone may
-// hold a manifest. Names in the bundle, and so in positions, are those given, without leading "/" and "../".
+// hold a manifest. Positions name files as they were given, so that they can be opened; their names in the bundle are the same
+// without leading "/" and "../".
 func OpenPaths(paths ...string) (*Bundle, error) {
 	if len(paths) == 1 {
 		info, err := os.Stat(paths[0])
@@ -23,10 +24,13 @@ func OpenPaths(paths ...string) (*Bundle, error) {
 	}
 	all := newStoreFS()
 	seen := make(map[string]bool) // by path on disk
+	shown := make(map[string]string)
 	add := func(disk string, size int64) {
 		if clean := filepath.Clean(disk); !seen[clean] {
 			seen[clean] = true
-			all.add(nameInBundle(disk, all), content{size: size, open: func() (io.ReaderAt, io.Closer, error) {
+			name := nameInBundle(disk, all)
+			shown[name] = disk
+			all.add(name, content{size: size, open: func() (io.ReaderAt, io.Closer, error) {
 				f, err := os.Open(disk)
 				return f, f, err
 			}})
@@ -56,7 +60,7 @@ func OpenPaths(paths ...string) (*Bundle, error) {
 			return nil, fmt.Errorf("opening evidence: %w", err)
 		}
 	}
-	b := &Bundle{FS: all, Manifest: Manifest{Schema: Schema}}
+	b := &Bundle{FS: all, Manifest: Manifest{Schema: Schema}, shown: shown}
 	return b, b.recognise(true)
 }
 
