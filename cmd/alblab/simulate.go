@@ -13,6 +13,7 @@ import (
 
 	"github.com/alblab/alblab/clients/catalog"
 	"github.com/alblab/alblab/lab"
+	"github.com/alblab/alblab/lab/alb"
 	"github.com/alblab/alblab/lab/embedded"
 	"github.com/alblab/alblab/lab/policy"
 	"github.com/alblab/alblab/lab/wire"
@@ -225,6 +226,24 @@ func (s *simulation) decided(r *catalog.Result) *policy.Decision {
 	}
 	d := s.policy.Decide(h, s.certs)
 	return &d
+}
+
+// limitation says why the lab's own load balancer reset a hello that the policy accepts: no engine can answer it. "" in all other
+// cases, and for servers outside.
+func (s *simulation) limitation(r *catalog.Result, d *policy.Decision) string {
+	if s.lab == nil || d == nil || d.Outcome == policy.Refused || r.Verdict != catalog.Refused {
+		return ""
+	}
+	h, err := wire.ParseHello(r.Attempt.Hello)
+	if err != nil {
+		return ""
+	}
+	for _, l := range alb.Limitations() {
+		if l.Is(h, *d) {
+			return l.Why
+		}
+	}
+	return ""
 }
 
 // differs reports whether a client saw something else than the policy decides.

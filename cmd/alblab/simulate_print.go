@@ -81,7 +81,7 @@ func (s *simulation) json() simulateJSON {
 		c := simulateClientJSON{
 			Client: r.Client.Name, Family: r.Client.Family, Verdict: string(r.Verdict), Version: o.Version, Cipher: o.Suite, Group: o.Group,
 			ALPN: orNull(o.ALPN), HelloRetry: r.Attempt.HelloRetry, Completed: r.Completed, Library: string(r.Library),
-			Ending: orNull(string(o.Ending)), Alert: orNull(alertName(o)), Words: orNull(r.Attempt.Words), Why: orNull(why(r)),
+			Ending: orNull(string(o.Ending)), Alert: orNull(alertName(o)), Words: orNull(r.Attempt.Words), Why: orNull(s.why(r)),
 			Decided: s.decided(r),
 		}
 		if r.Client.Year != 0 {
@@ -101,10 +101,13 @@ func alertName(o *wire.Outcome) string {
 	return o.Alert.String()
 }
 
-// why says what kept a client from a full handshake.
-func why(r *catalog.Result) string {
+// why says what kept a client from a full handshake, where it was not the server.
+func (s *simulation) why(r *catalog.Result) string {
 	if r.Verdict == catalog.Failed {
 		return failure(r)
+	}
+	if l := s.limitation(r, s.decided(r)); l != "" {
+		return "the lab cannot answer as decided: " + l
 	}
 	return r.Why
 }
@@ -128,7 +131,7 @@ func (a *app) simulationCSV(s *simulation) error {
 		}
 		_ = w.Write([]string{
 			r.Client.Name, r.Client.Family, year, string(r.Verdict), version, suite, group, o.ALPN, strconv.FormatBool(r.Completed),
-			string(r.Library), string(o.Ending), alertName(o), why(r), strconv.FormatBool(differs(r, s.decided(r))),
+			string(r.Library), string(o.Ending), alertName(o), s.why(r), strconv.FormatBool(differs(r, s.decided(r))),
 		})
 	}
 	w.Flush()
@@ -158,7 +161,10 @@ func (a *app) simulationTable(s *simulation) error {
 		}
 		if d := s.decided(r); differs(r, d) {
 			different++
-			answer += "\n" + a.paint(text.FgYellow, "  "+s.decision(d))
+			answer += "\n" + a.paint(text.FgYellow, "  "+decision(d))
+			if l := s.limitation(r, d); l != "" {
+				answer += "\n" + cut("  "+l, columns-nameWidth-2)
+			}
 		}
 		t.AppendRow([]any{cut(r.Client.Name, nameWidth), answer})
 	}
@@ -237,7 +243,7 @@ func refusal(o *wire.Outcome) string {
 }
 
 // decision is what the policy decides, as the table says it.
-func (s *simulation) decision(d *policy.Decision) string {
+func decision(d *policy.Decision) string {
 	if d.Outcome == policy.Refused {
 		return "policy: refused, " + d.Reason.String()
 	}

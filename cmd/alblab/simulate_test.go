@@ -1,0 +1,33 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestSimulateServed lets the catalogue knock on a load balancer that is served on loopback: through real sockets too every
+// client sees what the policy decides.
+func TestSimulateServed(t *testing.T) {
+	const policy = "ELBSecurityPolicy-TLS13-1-0-FIPS-PQ-2025-09"
+	s := startServe(t, "--policy", policy, "--listen", "127.0.0.1:0")
+	u, err := url.Parse(s.url)
+	require.NoError(t, err)
+	var out, errs bytes.Buffer
+	code := run(t.Context(), []string{"simulate", "127.0.0.1:" + u.Port(), "--policy", policy, "--format", "json"}, strings.NewReader(""), &out, &errs)
+	require.Zero(t, code, errs.String())
+	var got simulateJSON
+	require.NoError(t, json.Unmarshal(out.Bytes(), &got))
+	require.Greater(t, len(got.Clients), 150)
+	for _, c := range got.Clients {
+		require.Equal(t, c.Client == "Java 6u45", c.Differs, "%+v", c) // SSLv2's framing: alb.Limitations
+		require.NotNil(t, c.Decided, c.Client)
+	}
+	require.Greater(t, got.Counts["connects"], 100)
+	require.Positive(t, got.Counts["refused"])
+	require.Len(t, got.Counts, 2)
+}
