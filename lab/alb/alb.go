@@ -60,7 +60,9 @@ type Listener struct {
 	Name         string
 	Port         uint16
 	Policy       *policy.Policy
-	Certificates []tls.Certificate // the default one first; at least one
+	Certificates []tls.Certificate // the default one first; at least one, or Promised
+	// Promised stands in place of Certificates, if those are not made yet: a handshake that needs one waits for it.
+	Promised []Promise
 	// CertificateARNs goes with Certificates, for the access log; may be shorter.
 	CertificateARNs  []string
 	MTLS             Mode
@@ -68,6 +70,12 @@ type Listener struct {
 	IgnoreExpiry     bool        // IgnoreClientCertificateExpiry
 	AdvertiseCANames bool        // AdvertiseTrustStoreCaNames
 	Action           Action
+}
+
+// Promise is a server certificate that may still be in the making.
+type Promise struct {
+	Cert policy.Cert // what decisions depend on; it must be true of what Get returns
+	Get  func() (tls.Certificate, error)
 }
 
 // Mode is a listener's mode of mutual TLS, in the words of the API.
@@ -169,8 +177,11 @@ func (l *Listener) check() error {
 	if l.Policy == nil {
 		return errors.New("no security policy")
 	}
-	if len(l.Certificates) == 0 {
+	switch {
+	case len(l.Certificates) == 0 && len(l.Promised) == 0:
 		return errors.New("no certificate")
+	case len(l.Certificates) > 0 && len(l.Promised) > 0:
+		return errors.New("both certificates and promised ones")
 	}
 	switch l.MTLS {
 	case "", ModeOff, ModePassthrough:

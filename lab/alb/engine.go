@@ -48,21 +48,26 @@ type engineConfig struct {
 // session. TLS 1.2 clients have not yet been sent the load balancer's Finished then.
 type certsSeen func(chain []*x509.Certificate)
 
-// engineFor returns the configuration for a decision, made on first use.
-func (lb *LoadBalancer) engineFor(ln *listener, node Node, h *wire.ClientHello, d policy.Decision, alpn string) *engineConfig {
+// engineFor returns the configuration for a decision, made on first use. It waits for the server certificate if that is
+// still being made.
+func (lb *LoadBalancer) engineFor(ln *listener, node Node, h *wire.ClientHello, d policy.Decision, alpn string) (*engineConfig, error) {
 	d.Outcome = policy.Negotiated // a HelloRetryRequest needs nothing but the group that the client sent no share of
 	k := engineKey{node.Private, d, canaryVersion(ln.Policy, h, d), alpn}
 	if e, ok := ln.engines.Load(k); ok {
-		return e.(*engineConfig)
+		return e.(*engineConfig), nil
+	}
+	cert, err := ln.served[d.Cert]()
+	if err != nil {
+		return nil, err
 	}
 	var e engineConfig
 	if needsUTLS(d) {
-		e.cbc = newCBCConfig(lb, ln, node, k)
+		e.cbc = newCBCConfig(lb, ln, node, k, cert)
 	} else {
-		e.std = newStdConfig(lb, ln, node, k)
+		e.std = newStdConfig(lb, ln, node, k, cert.Certificate)
 	}
 	made, _ := ln.engines.LoadOrStore(k, &e)
-	return made.(*engineConfig)
+	return made.(*engineConfig), nil
 }
 
 // canaryVersion is the highest version that an engine may believe in, so that it puts RFC 8446's downgrade sentinel
@@ -87,9 +92,8 @@ func canaryVersion(p *policy.Policy, h *wire.ClientHello, d policy.Decision) wir
 	return highest
 }
 
-func newStdConfig(lb *LoadBalancer, ln *listener, node Node, k engineKey) *tls.Config {
+func newStdConfig(lb *LoadBalancer, ln *listener, node Node, k engineKey, cert tls.Certificate) *tls.Config {
 	d := k.decision
-	cert := ln.Certificates[d.Cert]
 	if d.Scheme != 0 {
 		cert.SupportedSignatureAlgorithms = []tls.SignatureScheme{tls.SignatureScheme(d.Scheme)}
 	}

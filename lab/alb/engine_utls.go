@@ -57,10 +57,9 @@ func needsUTLS(d policy.Decision) bool {
 // cbcConfig is an engineConfig of uTLS, TLS 1.2 only.
 type cbcConfig struct{ cfg *utls.Config }
 
-func newCBCConfig(lb *LoadBalancer, ln *listener, node Node, k engineKey) *cbcConfig {
+func newCBCConfig(lb *LoadBalancer, ln *listener, node Node, k engineKey, c servedCert) *cbcConfig {
 	d := k.decision
-	c := ln.Certificates[d.Cert]
-	cert := utls.Certificate{Certificate: c.Certificate, PrivateKey: c.PrivateKey, OCSPStaple: c.OCSPStaple, Leaf: ln.leaves[d.Cert]}
+	cert := utls.Certificate{Certificate: c.Certificate.Certificate, PrivateKey: c.PrivateKey, OCSPStaple: c.OCSPStaple, Leaf: c.leaf}
 	if d.Scheme != 0 {
 		cert.SupportedSignatureAlgorithms = []utls.SignatureScheme{utls.SignatureScheme(d.Scheme)}
 	}

@@ -263,7 +263,7 @@ func (c *conn) accessRecord(status int) accesslog.Record {
 		r.ChosenCertARN = "session-reused"
 	}
 	// The name is "-" too where it matched no certificate and the default one was served.
-	if sni := c.hello.ServerName; sni != "" && c.ln.leaves[c.decision.Cert].VerifyHostname(sni) == nil {
+	if sni := c.hello.ServerName; sni != "" && c.ln.covers(int(c.decision.Cert), sni) {
 		r.DomainName = sni
 	}
 	return r

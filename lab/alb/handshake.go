@@ -14,13 +14,17 @@ import (
 // handshake carries out the decision. It ends the connection and returns false where that fails.
 func (c *conn) handshake() bool {
 	c.alpn = c.chooseALPN()
-	cfg := c.lb.engineFor(c.ln, c.node, c.hello, c.decision, c.alpn)
+	cfg, err := c.lb.engineFor(c.ln, c.node, c.hello, c.decision, c.alpn)
+	if err != nil {
+		c.fault(err)
+		return false
+	}
 	var seen certsSeen
 	if c.ln.MTLS != ModeOff {
 		seen = c.judge
 	}
 	c.eng = cfg.start(c.t, seen)
-	err := c.eng.Handshake()
+	err = c.eng.Handshake()
 	c.t.widen()
 	out := &c.report.Outcome
 	if c.t.wrote {

@@ -18,8 +18,14 @@ import (
 type listener struct {
 	Listener
 	certs   policy.CertSet
-	leaves  []*x509.Certificate
-	engines sync.Map // engineKey -> *engineConfig
+	served  []func() (servedCert, error) // in the order of certs
+	engines sync.Map                     // engineKey -> *engineConfig
+}
+
+// servedCert is a server certificate and its leaf, parsed.
+type servedCert struct {
+	tls.Certificate
+	leaf *x509.Certificate
 }
 
 func newListener(c *Config, l *Listener) (*listener, error) {
@@ -38,10 +44,37 @@ func newListener(c *Config, l *Listener) (*listener, error) {
 		if err != nil {
 			return nil, fmt.Errorf("certificate %d: %w", i+1, err)
 		}
-		ln.leaves = append(ln.leaves, leaf)
+		made := servedCert{l.Certificates[i], leaf}
+		ln.served = append(ln.served, func() (servedCert, error) { return made, nil })
 		ln.certs = append(ln.certs, cert)
 	}
+	for _, p := range l.Promised {
+		ln.served = append(ln.served, sync.OnceValues(p.keep))
+		ln.certs = append(ln.certs, p.Cert)
+	}
 	return ln, nil
+}
+
+// keep waits for the certificate and holds it to what was promised.
+func (p Promise) keep() (servedCert, error) {
+	c, err := p.Get()
+	if err != nil {
+		return servedCert{}, fmt.Errorf("making a server certificate: %w", err)
+	}
+	leaf, cert, err := describe(&c)
+	if err == nil && cert != p.Cert {
+		err = fmt.Errorf("is %v, promised was %v", cert, p.Cert)
+	}
+	if err != nil {
+		return servedCert{}, fmt.Errorf("server certificate: %w", err)
+	}
+	return servedCert{c, leaf}, nil
+}
+
+// covers reports whether server certificate i is for this name. It must have been used: nobody waits for it here.
+func (ln *listener) covers(i int, name string) bool {
+	c, err := ln.served[i]()
+	return err == nil && c.leaf.VerifyHostname(name) == nil
 }
 
 func (ln *listener) certARN(i int) string {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/pem"
 	"fmt"
 	"net"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/alblab/alblab/lab"
 	"github.com/alblab/alblab/lab/alb"
+	"github.com/alblab/alblab/lab/policy"
 	"github.com/alblab/alblab/lab/waf"
 )
 
@@ -93,11 +95,15 @@ func (l *Lab) balancerListener(x listener, arn *int) (alb.Listener, error) {
 		Action: action(x.DefaultAction),
 	}
 	for _, key := range x.certs {
-		cert, err := l.pki.Server(key.String())
+		later, err := l.pki.ServerLater(key.String())
 		if err != nil {
 			return al, fmt.Errorf("making certificate %s: %w", key, err)
 		}
-		al.Certificates = append(al.Certificates, cert)
+		p, err := l.promise(key, later)
+		if err != nil {
+			return al, fmt.Errorf("making certificate %s: %w", key, err)
+		}
+		al.Promised = append(al.Promised, p)
 		al.CertificateARNs = append(al.CertificateARNs, l.names.certificates(*arn))
 		*arn++
 	}
@@ -108,6 +114,17 @@ func (l *Lab) balancerListener(x listener, arn *int) (alb.Listener, error) {
 		}
 	}
 	return al, nil
+}
+
+// promise begins to make a server certificate. An RSA key takes a tenth of a second: on the wall's clock clients need not
+// wait for one that they do not use. A virtual clock must not move while somebody waits, so there it is made at once.
+func (l *Lab) promise(c policy.Cert, get func() (tls.Certificate, error)) (alb.Promise, error) {
+	if l.manual == nil && c.Key == policy.RSA {
+		l.serving.Go(func() { _, _ = get() }) // the handshake that needs it reports the error
+		return alb.Promise{Cert: c, Get: get}, nil
+	}
+	_, err := get()
+	return alb.Promise{Cert: c, Get: get}, err
 }
 
 // trustStore is the listener's own, or the lab's: its client CAs and their revocation lists.

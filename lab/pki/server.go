@@ -76,6 +76,15 @@ func (p *PKI) Server(key string) (tls.Certificate, error) {
 	return keep(p, fmt.Sprintf("server %s sha%d", k.key, k.hash), func() (tls.Certificate, error) { return p.newServer(k) })
 }
 
+// ServerLater is Server for those who cannot wait for an RSA key: the error is of what was asked for, and get makes the
+// certificate when it is first called.
+func (p *PKI) ServerLater(key string) (get func() (tls.Certificate, error), err error) {
+	if _, err := parseServerKey(key); err != nil {
+		return nil, err
+	}
+	return func() (tls.Certificate, error) { return p.Server(key) }, nil
+}
+
 func (p *PKI) newServer(k serverKey) (tls.Certificate, error) {
 	// Two RSA keys are wanted; on two cores they take the time of one.
 	type made struct {
