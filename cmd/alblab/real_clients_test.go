@@ -136,6 +136,8 @@ func startReal(t *testing.T, clients []realClient) *realLab {
 			l.ports[m[2]] = m[1]
 		}
 	}
+	rsa := l.fill("", "{rsa-key}")[0] // the last that is written, when the lab already serves
+	require.Eventually(t, func() bool { _, err := os.Stat(rsa); return err == nil }, 20*time.Second, 10*time.Millisecond)
 	for _, c := range clients {
 		require.NotEmpty(t, c.cases, c.program)
 		for _, k := range c.cases {

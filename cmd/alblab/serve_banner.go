@@ -26,7 +26,7 @@ func (a *app) banner(doors []door, spec lab.Spec, f *serveFlags, keys *pki.Files
 		url := "https://" + d.gateway.Addr().String() + "/"
 		fmt.Fprintf(w, "listening on %s (listener %s, port %d in the lab, mTLS %s)\n  %s\n", url, d.name, l.Port, mtls, p.Name)
 		curl := "curl --cacert " + shellQuote(keys.Roots)
-		cert := keys.Certs[pki.KindGoodRSA]
+		cert := keys.Certs[pki.KindGoodECDSA] // none where no listener asks for one
 		with := fmt.Sprintf(" --cert %s --key %s", shellQuote(cert[0]), shellQuote(cert[1]))
 		fmt.Fprintln(w, "try:")
 		switch mtls {

@@ -40,7 +40,7 @@ func (a *app) serve(ctx context.Context, spec lab.Spec, f *serveFlags) (err erro
 		p.stop()
 		return err
 	}
-	keys, removeKeys, err := writeKeys(l, f.out)
+	keys, removeKeys, err := writeKeys(l, spec, f.out)
 	if err == nil {
 		p.know(l, spec)
 		err = a.openDoors(ctx, l, spec, f, keys, p)
@@ -119,9 +119,11 @@ func (a *app) finish(ctx context.Context, l *embedded.Lab, out string, p *printe
 	return errors.Join(err, a.out.Flush())
 }
 
-// writeKeys writes the server's authority and client certificates of every kind that is quick to make, for the user's clients, readable by the user alone:
-// below the output folder, or into a temporary folder that remove takes away again.
-func writeKeys(l *embedded.Lab, out string) (files *pki.Files, remove func() error, err error) {
+// writeKeys writes the server's authority for the user's clients, and client certificates where a listener asks for one,
+// readable by the user alone: below the output folder, or into a temporary folder that remove takes away again. An RSA key
+// takes a tenth of a second, which no client shall wait for: it is written while the lab already serves, and remove waits
+// for it.
+func writeKeys(l *embedded.Lab, spec lab.Spec, out string) (files *pki.Files, remove func() error, err error) {
 	dir := filepath.Join(out, "pki")
 	remove = func() error { return nil }
 	if out == "" {
@@ -130,12 +132,28 @@ func writeKeys(l *embedded.Lab, out string) (files *pki.Files, remove func() err
 		}
 		remove = func() error { return os.RemoveAll(dir) }
 	}
-	var kinds []pki.Kind
-	for _, k := range pki.Kinds() {
-		if !k.Slow && !k.Injected {
-			kinds = append(kinds, k.Kind)
+	if !asksForCertificate(spec) {
+		files, err = l.PKI().WriteFiles(dir)
+		return files, remove, err
+	}
+	if files, err = l.PKI().WriteFiles(dir, pki.KindGoodECDSA, pki.KindExpired, pki.KindUntrusted); err != nil {
+		return nil, remove, err
+	}
+	rsa := make(chan error, 1)
+	go func() {
+		_, err := l.PKI().WriteFiles(dir, pki.KindGoodRSA)
+		rsa <- err
+	}()
+	away := remove
+	return files, func() error { return errors.Join(<-rsa, away()) }, nil
+}
+
+// asksForCertificate reports whether a listener has mutual TLS.
+func asksForCertificate(spec lab.Spec) bool {
+	for _, l := range spec.Listeners {
+		if l.MTLSMode == "verify" || l.MTLSMode == "passthrough" {
+			return true
 		}
 	}
-	files, err = l.PKI().WriteFiles(dir, kinds...)
-	return files, remove, err
+	return false
 }

@@ -133,9 +133,12 @@ func TestServe(t *testing.T) {
 	s.find(t, `offers up to TLSv1\.1.* refused: no-common-version; cure: ELBSecurityPolicy-`)
 
 	dir := filepath.Dir(s.ca)
-	info, err := os.Stat(filepath.Join(dir, "client-good-rsa-key.pem"))
+	info, err := os.Stat(s.ca)
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	keys, err := filepath.Glob(filepath.Join(dir, "client-*"))
+	require.NoError(t, err)
+	require.Empty(t, keys, "nobody asks for a client certificate")
 	require.Equal(t, exitDone, s.end(t), s.errs)
 	require.Empty(t, s.errs.String())
 	s.find(t, `^flow  \d+ \S+ eni-\S+ 203\.0\.113\.10 10\.0\.\d\.10 \d+ 443 6 \d+ \d+ \d+ \d+ ACCEPT OK 2$`)
@@ -156,6 +159,11 @@ func TestServeVerify(t *testing.T) {
 	require.Equal(t, http.StatusOK, res.StatusCode)
 	s.find(t, `completed, 1 request$`)
 	require.Equal(t, exitDone, s.end(t), s.errs)
+	for _, kind := range []string{"good-rsa", "good-ecdsa", "expired", "untrusted"} {
+		info, err := os.Stat(filepath.Join(out, "pki", "client-"+kind+"-key.pem"))
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	}
 
 	// What is kept is a bundle that analyze reads.
 	var stdout, stderr bytes.Buffer
