@@ -123,7 +123,9 @@ func (t *text) findings(s Tally, all []*Finding) {
 		e := seen[k]
 		if e.n++; e.n <= textExamples {
 			for _, ref := range f.Cites {
-				e.refs = append(e.refs, ref.String())
+				if s := ref.String(); !slices.Contains(e.refs, s) {
+					e.refs = append(e.refs, s)
+				}
 			}
 		}
 	}
@@ -153,7 +155,11 @@ func (t *text) findings(s Tally, all []*Finding) {
 		if cure := f.Cure(); cure != "" {
 			t.wrap("    ", "      ", "cure: "+cure)
 		}
-		t.wrap("    ", "      ", "see "+strings.Join(e.refs, ", "))
+		see := "see " + strings.Join(e.refs, ", ")
+		if more := e.n - textExamples; more > 0 {
+			see += ", and those of " + count(more, "more connection")
+		}
+		t.wrap("    ", "      ", see)
 	}
 }
 
@@ -162,8 +168,7 @@ func (t *text) usage(r *Report) {
 		return
 	}
 	t.line("", "")
-	t.line("", "TLS in use, all clients:")
-	t.usageList(r.TLS, 20)
+	t.usageList("all clients", r.TLS, 20)
 	shown := 0
 	for _, c := range r.Clients {
 		if len(c.TLS) == 0 || len(r.Clients) == 1 {
@@ -172,25 +177,34 @@ func (t *text) usage(r *Report) {
 		if shown++; shown > textClients {
 			continue
 		}
-		t.line("", "TLS in use by %s:", c.Address)
-		t.usageList(c.TLS, 5)
+		t.usageList(c.Address, c.TLS, 5)
 	}
 	if shown > textClients {
 		t.line("", "%s not shown", count(shown-textClients, "further client"))
 	}
 }
 
-func (t *text) usageList(l []Usage, most int) {
+// usageList shows shares of requests, or of connections where there are no requests. What was only connected to has no
+// share of requests.
+func (t *text) usageList(who string, l []Usage, most int) {
+	unit := "connections"
+	if slices.ContainsFunc(l, func(u Usage) bool { return u.Requests > 0 }) {
+		unit = "requests"
+	}
+	t.line("", "TLS in use by %s, shares of %s:", who, unit)
 	for i, u := range l {
 		if i == most {
 			t.line("  ", "... and %s", count(len(l)-most, "more kind"))
 			return
 		}
-		n, what := u.Requests, "request"
+		share, n, what := fmt.Sprintf("%5.1f %%", 100*u.Share), u.Requests, "request"
 		if n == 0 {
 			n, what = u.Connections, "connection"
+			if unit == "requests" {
+				share = "      -"
+			}
 		}
-		t.line("  ", "%5.1f %%  %-8s %-36.36s %s", 100*u.Share, dash(u.Version), dash(u.Cipher), count(int(n), what))
+		t.line("  ", "%s  %-8s %-36.36s %s", share, dash(u.Version), dash(u.Cipher), count(int(n), what))
 	}
 }
 

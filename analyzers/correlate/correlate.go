@@ -19,6 +19,7 @@ package correlate
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/alblab/alblab/lab/evidence"
@@ -72,7 +73,7 @@ type Conn struct {
 // HasFlow says whether the flow log has accepted records of the connection.
 func (c *Conn) HasFlow() bool { return c.In.Records+c.Out.Records > 0 }
 
-// Refs returns the records that were joined here, of requests and flow records those that are kept.
+// Refs returns the records that were joined here, of requests and flow records those that are kept, each once.
 func (c *Conn) Refs() []evidence.Ref {
 	refs := make([]evidence.Ref, 0, len(c.FlowRefs)+len(c.AccessRefs)+len(c.WAFRefs)+2)
 	refs = append(refs, c.FlowRefs...)
@@ -86,7 +87,12 @@ func (c *Conn) Refs() []evidence.Ref {
 		}
 	}
 	refs = append(refs, c.AccessRefs...)
-	return append(refs, c.WAFRefs...)
+	for _, r := range c.WAFRefs { // several sampled requests can stand in one line
+		if !slices.Contains(refs, r) {
+			refs = append(refs, r)
+		}
+	}
+	return refs
 }
 
 // Result is what was read and joined.

@@ -24,7 +24,7 @@ func wafBlocked() *analyzers.Analyzer {
 				if n == 0 {
 					return f, false
 				}
-				f.Certainty = analyzers.Certain
+				f.Certainty, f.Basis = analyzers.Certain, blockedBasis(c, refused)
 				f.Message = fmt.Sprintf("the handshake was good; AWS WAF blocked %d of %s", n, plural(max(c.Requests, c.WAFCount), "%d request", "%d requests"))
 				if rule := blockingRule(c); rule != "" {
 					f.Message += " by rule " + rule
@@ -39,6 +39,18 @@ func wafBlocked() *analyzers.Analyzer {
 			})
 		},
 	}
+}
+
+// blockedBasis says which logs tell of the block.
+func blockedBasis(c *correlate.Conn, refused int) string {
+	var w []string
+	if c.Blocked > 0 {
+		w = append(w, plural(c.Blocked, "the WAF log has %d BLOCK record", "the WAF log has %d BLOCK records"))
+	}
+	if refused > 0 {
+		w = append(w, plural(refused, "the access log has %d request refused with 403 by waf", "the access log has %d requests refused with 403 by waf"))
+	}
+	return strings.Join(w, "; ")
 }
 
 // wafLines counts the kept requests that WAF rejected: status 403 and waf the last action (source:
