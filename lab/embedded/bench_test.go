@@ -101,3 +101,28 @@ func benchmarkConnections(b *testing.B, l *embedded.Lab, p *clients.Profile, on 
 	}
 	require.Equal(b, int64(b.N), lines, "every connection has its line")
 }
+
+// BenchmarkStartToFirstClient is how long a user waits for the lab: from Start to the end of one completed request, keys,
+// network, evidence and all, on the wall's clock.
+func BenchmarkStartToFirstClient(b *testing.B) {
+	p := profile(b, "tls12-http1")
+	spec := lab.Spec{Listeners: map[string]lab.Listener{
+		"https": {Port: 443, SSLPolicy: "TLS13-1-2-2021-06", Certificate: "ecdsa"},
+	}}
+	for b.Loop() {
+		l, err := embedded.Start(b.Context(), spec, &embedded.Options{WallClock: true})
+		require.NoError(b, err)
+		conn, err := l.Dial(b.Context(), lab.Vantage{}, "https")
+		require.NoError(b, err)
+		a, err := clients.Do(b.Context(), conn, clients.Call{
+			Profile: p, ServerName: l.Endpoint().Host, Roots: l.PKI().RootPool(), Requests: []clients.Request{{Path: "/"}},
+		})
+		require.NoError(b, err)
+		require.Len(b, a.Responses, 1)
+		require.Equal(b, 200, a.Responses[0].Status)
+		b.StopTimer()
+		require.NoError(b, l.Close())
+		b.StartTimer()
+	}
+	b.ReportMetric(b.Elapsed().Seconds()*1000/float64(b.N), "ms/start")
+}
