@@ -28,11 +28,11 @@ type Trace struct {
 
 // Event is one flight in one direction, or the end of it.
 type Event struct {
-	At    time.Duration `json:"at"`   // since the trace began, of its first byte
-	Until time.Duration `json:"-"`    // of its last
-	Sent  bool          `json:"sent"` // by the client
-	Bytes int           `json:"bytes"`
-	What  []string      `json:"what"` // "ClientHello", "alert fatal handshake_failure", "RST", ...
+	At    time.Duration // since the trace began, of its first byte
+	Until time.Duration // of its last
+	Sent  bool          // by the client
+	Bytes int
+	What  []string // "ClientHello", "alert fatal handshake_failure", "RST", ...
 }
 
 // side is what has come of one direction's stream and is not told yet.

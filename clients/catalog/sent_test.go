@@ -164,7 +164,7 @@ func TestLimit(t *testing.T) {
 }
 
 func TestLoad(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "my [clients]*")
+	dir := filepath.Join(t.TempDir(), "my [clients]")
 	_, err := Load(dir)
 	require.ErrorIs(t, err, os.ErrNotExist)
 	require.NoError(t, os.Mkdir(dir, 0o755))

@@ -19,9 +19,9 @@ func (a *app) printProbe(p *probe, format string) error {
 			Client    string          `json:"client"`
 			Connected *float64        `json:"connected"` // seconds, null if there was no connection
 			Attempt   clients.Attempt `json:"attempt"`
-			Events    []clients.Event `json:"events"` // "at" in nanoseconds since the start
+			Events    []eventJSON     `json:"events"`
 			Why       *string         `json:"why"`
-		}{"alblab.probe/1", p.endpoint.name, p.endpoint.addr.String(), p.name(), p.seconds(), p.attempt, append([]clients.Event{}, p.events...), orNull(p.incapable)})
+		}{"alblab.probe/1", p.endpoint.name, p.endpoint.addr.String(), p.name(), p.seconds(), p.attempt, eventsJSON(p.events), orNull(p.incapable)})
 	}
 	w := a.out
 	fmt.Fprintf(w, "%s at %s", p.name(), p.endpoint.name)
@@ -54,6 +54,23 @@ func (a *app) printProbe(p *probe, format string) error {
 		fmt.Fprintf(w, "curl: (%d) %s\n", p.attempt.Exit, p.attempt.Words)
 	}
 	return nil
+}
+
+// eventJSON is one flight: seconds since the start.
+type eventJSON struct {
+	At    float64  `json:"at"`
+	Until float64  `json:"until"`
+	Sent  bool     `json:"sent"`
+	Bytes int      `json:"bytes"`
+	What  []string `json:"what"`
+}
+
+func eventsJSON(events []clients.Event) []eventJSON {
+	out := []eventJSON{}
+	for _, e := range events {
+		out = append(out, eventJSON{e.At.Seconds(), e.Until.Seconds(), e.Sent, e.Bytes, append([]string{}, e.What...)})
+	}
+	return out
 }
 
 func (p *probe) name() string { return p.profile.Name }
