@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -129,7 +128,6 @@ type bench struct {
 	lb    *LoadBalancer
 	addr  string
 	clock *testClock
-	dials atomic.Int64    // by httpsClient
 	ended chan Connection // each ended connection, without what borrows
 }
 

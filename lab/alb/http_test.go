@@ -29,13 +29,28 @@ func (b *bench) httpsClient(t testing.TB, h2 bool) *http.Client {
 		TLSClientConfig:    clientConfig(),
 		ForceAttemptHTTP2:  h2,
 		DisableCompression: true,
+		MaxConnsPerHost:    1, // or a second one is made while the first is on its way back
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			b.dials.Add(1)
 			return new(net.Dialer).DialContext(ctx, "tcp", b.addr)
 		},
 	}
 	t.Cleanup(tr.CloseIdleConnections)
 	return &http.Client{Transport: tr, Timeout: 20 * time.Second}
+}
+
+// hangUp closes the client's connection, as soon as net/http takes it for idle, and returns what became of it.
+func (b *bench) hangUp(t testing.TB, client *http.Client) Connection {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
+		client.CloseIdleConnections()
+		select {
+		case c := <-b.ended:
+			return c
+		case <-time.After(time.Millisecond):
+		}
+	}
+	require.FailNow(t, "no connection ended")
+	return Connection{}
 }
 
 func get(t testing.TB, c *http.Client, url string, header http.Header) (*http.Response, string) {
@@ -69,8 +84,7 @@ func TestThreeRequests(t *testing.T) {
 				require.EqualValues(t, 9, resp.ContentLength)
 				require.Equal(t, "alblab ok", body)
 			}
-			client.CloseIdleConnections()
-			c := b.wait(t)
+			c := b.hangUp(t, client)
 			require.NoError(t, c.Err)
 			require.Equal(t, 3, c.Requests)
 			require.True(t, c.Outcome.ByPeer)
@@ -450,8 +464,7 @@ func TestConcurrentStreams(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	client.CloseIdleConnections()
-	require.Equal(t, 51, b.wait(t).Requests)
+	require.Equal(t, 51, b.hangUp(t, client).Requests)
 	seen := map[string]bool{}
 	for _, r := range b.requests(t) {
 		require.False(t, seen[r.TraceID])

@@ -19,8 +19,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 			for _, h2 := range []bool{false, true} {
 				client := b.httpsClient(t, h2)
 				get(t, client, "https://"+testHost+"/", nil)
-				client.CloseIdleConnections()
-				b.wait(t)
+				b.hangUp(t, client)
 			}
 			require.Error(t, tls.Client(b.dial(t), tls11()).Handshake())
 			b.wait(t)
