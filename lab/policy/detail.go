@@ -31,7 +31,7 @@ func Detail(p *Policy, h *wire.ClientHello, c CertSet, d Decision) string {
 		return fmt.Sprintf("the client repeats an attempt with a lower version (TLS_FALLBACK_SCSV, %s at most), and the policy has %s",
 			highest(l.Versions), p.Versions[len(p.Versions)-1])
 	case ReasonNoCommonSuite:
-		return noSuite(p, h, l, c)
+		return noSuite(p, h, l, c) + newerOnly(p, h)
 	case ReasonNoCommonGroup:
 		if h.HasPointFormats && !slices.Contains(h.PointFormats, 0) {
 			return "the client does not take uncompressed points, and every cipher suite that is left needs them"
@@ -93,6 +93,17 @@ func noSuite(p *Policy, h *wire.ClientHello, l Lists, c CertSet) string {
 		return "a hello in the SSLv2 format cannot use ECDHE, and shares no other cipher suite with the policy"
 	}
 	return fmt.Sprintf("the cipher suites that client and policy share need another certificate than %s: %s", c, few(fit))
+}
+
+// newerOnly tells of a client that offers later versions only than a policy without TLS 1.3 has. Its hello looks like one of
+// TLS 1.2, as such a policy does not read supported_versions; so it fails at the cipher suites.
+func newerOnly(p *Policy, h *wire.ClientHello) string {
+	top := p.Versions[len(p.Versions)-1]
+	versions := plain(h.SupportedVersions)
+	if !h.HasSupportedVersions || top >= wire.TLS13 || len(versions) == 0 || slices.Min(versions) <= top {
+		return ""
+	}
+	return fmt.Sprintf("; the client offers %s only, the policy ends at %s", join(versions, " "), top)
 }
 
 func (p *Policy) version(h *wire.ClientHello) (version, highest wire.Version) {

@@ -39,7 +39,7 @@ type Cure struct {
 	Policy   string   `json:"policy"`
 	Decision Decision `json:"decision"`
 	Distance Distance `json:"distance"`
-	Price    []string `json:"price,omitempty"` // what becomes weaker, in words; empty if nothing does
+	Price    []string `json:"price,omitempty"` // what becomes weaker or goes away, in words; empty if nothing does
 }
 
 // Explain makes the words for d, which p decided for h with c. It is slow: call it for what somebody reads.
@@ -129,7 +129,7 @@ func cures(p *Policy, h *wire.ClientHello, c CertSet) []Cure {
 	return all
 }
 
-// price says what becomes weaker on the way from p to q.
+// price says what becomes weaker on the way from p to q, and what goes away that clients may rely on.
 func price(p, q *Policy, d Distance) (words []string) {
 	add := func(when bool, format string, args ...any) {
 		if when {
@@ -137,7 +137,8 @@ func price(p, q *Policy, d Distance) (words []string) {
 		}
 	}
 	add(d.Versions > 0, "allows %s (now %s at least)", q.Versions[0], p.Versions[0])
-	lost := Diff(p, q).Versions.Removed
+	df := Diff(p, q)
+	lost := df.Versions.Removed
 	add(len(lost) > 0, "no %s any more", join(lost, ", no "))
 	add(d.ForwardSecrecy > 0, "suites without forward secrecy come in")
 	add(d.Suites > 0, "%s of CBC mode, 3DES or RSA key transport", count(d.Suites, "more suite", "more suites"))
@@ -145,8 +146,32 @@ func price(p, q *Policy, d Distance) (words []string) {
 	add(p.FIPS() && !q.FIPS(), "no longer a FIPS policy")
 	add(p.PostQuantum() && !q.PostQuantum(), "no post-quantum groups")
 	add(p.strict9151() && !q.strict9151(), "no longer strictly RFC 9151")
+	gone := goneWords(q, df)
+	add(gone != "", "no longer: %s", gone)
 	add(d.Uncertain > 0, "not known to be on offer: %s", q.Status)
 	return words
+}
+
+// goneWords says in short which groups and suites go away on the way to q, without those that post-quantum cryptography or a
+// version takes with it: "secp256r1, 3 suites".
+func goneWords(q *Policy, df Difference) string {
+	groups := slices.DeleteFunc(slices.Clone(df.Groups.Removed), func(g wire.Group) bool { return g.PostQuantum() && !q.PostQuantum() })
+	suites := slices.DeleteFunc(slices.Clone(df.Suites.Removed), func(s wire.Suite) bool {
+		info, _ := s.Info()
+		return !slices.ContainsFunc(q.Versions, func(v wire.Version) bool { return v >= info.Min && v <= info.Max })
+	})
+	var words []string
+	if len(groups) > 2 {
+		words = append(words, count(len(groups), "group", "groups"))
+	} else if len(groups) > 0 {
+		words = append(words, join(groups, ", "))
+	}
+	if len(suites) == 1 {
+		words = append(words, suites[0].String())
+	} else if len(suites) > 1 {
+		words = append(words, count(len(suites), "suite", "suites"))
+	}
+	return strings.Join(words, ", ")
 }
 
 func count(n int, one, many string) string {

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/alblab/alblab/lab/wire"
@@ -38,8 +39,8 @@ func TestExplainExperiment1(t *testing.T) {
 	assert.Equal(t, `the client offers TLSv1.1 at most, the policy needs TLSv1.2 or later
   offered versions: TLSv1.1 TLSv1 SSLv3
   allowed versions: TLSv1.2
-cure: ELBSecurityPolicy-FS-1-1-2019-08 (allows TLSv1.1 (now TLSv1.2 at least); 8 more suites of CBC mode, 3DES or RSA key transport)
-  or: ELBSecurityPolicy-TLS-1-1-2017-01 (allows TLSv1.1 (now TLSv1.2 at least); suites without forward secrecy come in; 14 more suites of CBC mode, 3DES or RSA key transport)
+cure: ELBSecurityPolicy-FS-1-1-2019-08 (allows TLSv1.1 (now TLSv1.2 at least); 8 more suites of CBC mode, 3DES or RSA key transport; no longer: secp521r1)
+  or: ELBSecurityPolicy-TLS-1-1-2017-01 (allows TLSv1.1 (now TLSv1.2 at least); suites without forward secrecy come in; 14 more suites of CBC mode, 3DES or RSA key transport; no longer: secp521r1)
   or: ELBSecurityPolicy-TLS13-1-1-2021-06 (allows TLSv1.1 (now TLSv1.2 at least); suites without forward secrecy come in; 14 more suites of CBC mode, 3DES or RSA key transport)
 `, firstLines(e.Text(), 6))
 	_, err := json.Marshal(e)
@@ -85,7 +86,7 @@ func TestExplain(t *testing.T) {
 			h.SupportedVersions = []wire.Version{wire.TLS13}
 			h.Suites = []wire.Suite{0x1301}
 		}),
-			"the one cipher suite that the client offers is not in the policy", "ELBSecurityPolicy-TLS13-1-2-Ext1-2021-06", "", ""},
+			"the one cipher suite that the client offers is not in the policy; the client offers TLSv1.3 only, the policy ends at TLSv1.2", "ELBSecurityPolicy-TLS13-1-2-Ext1-2021-06", "", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -112,6 +113,36 @@ func TestExplainWhatNothingCures(t *testing.T) {
 	assert.Empty(t, e.Cures)
 	assert.Empty(t, e.Certificates)
 	assert.Contains(t, e.Text(), "cure: no security policy answers this hello; the client must change: it must offer TLSv1 or TLSv1.1 or TLSv1.2")
+}
+
+func TestPriceNamesWhatGoesAway(t *testing.T) {
+	tests := []struct {
+		from, to string
+		p, q     *Policy
+		want     string
+	}{
+		{from: "FS-1-2-Res-2020-10", to: "FS-1-1-2019-08", want: "no longer: secp521r1"},
+		{from: "TLS13-1-2-Res-2021-06", to: "TLS13-1-2-2021-06"},        // only adds
+		{from: "TLS13-1-2-Res-PQ-2025-09", to: "TLS13-1-2-Res-2021-06"}, // the post-quantum groups are named by themselves
+		{p: &Policy{Versions: []wire.Version{wire.TLS12, wire.TLS13}, Suites: []wire.Suite{0x1301, 0xC02F, 0xC030, 0xC02B}, Groups: []wire.Group{wire.X25519, wire.SECP256R1}},
+			q:    &Policy{Versions: []wire.Version{wire.TLS12}, Suites: []wire.Suite{0xC02F}, Groups: []wire.Group{wire.X25519}},
+			want: "no longer: secp256r1, 2 suites"}, // TLS_AES_128_GCM_SHA256 goes with TLS 1.3
+		{p: &Policy{Versions: []wire.Version{wire.TLS12}, Suites: []wire.Suite{0xC02F, 0xC030}, Groups: []wire.Group{wire.X25519, wire.SECP256R1, wire.SECP384R1}},
+			q: &Policy{Versions: []wire.Version{wire.TLS12}, Suites: []wire.Suite{0xC02F}}, want: "no longer: 3 groups, TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"},
+	}
+	for _, tt := range tests {
+		p, q := tt.p, tt.q
+		if p == nil {
+			p, q = mustPolicy(t, tt.from), mustPolicy(t, tt.to)
+		}
+		got := ""
+		for _, w := range price(p, q, p.DistanceTo(q)) {
+			if strings.HasPrefix(w, "no longer: ") {
+				got = w
+			}
+		}
+		assert.Equal(t, tt.want, got, "%s -> %s", tt.from, tt.to)
+	}
 }
 
 func TestDetailOfSuccess(t *testing.T) {
