@@ -169,7 +169,7 @@ func (c *conn) serveStream(w http.ResponseWriter, r *http.Request) {
 			_, err = io.Copy(out, resp.body)
 		}
 		resp.body.Close()
-		sent += out.n
+		sent += dataSize(out.n)
 	}
 	x.received = headersSize(h2RequestFields(r)) + body.frames()
 	x.finish(status, resp.own, sent)
@@ -188,8 +188,14 @@ func errorText(p any) string {
 	return "panic"
 }
 
-// frameHeader is the size of an h2 frame's head.
-const frameHeader = 9
+// frameHeader is the size of an h2 frame's head, maxFrame what a frame holds at most (RFC 9113, sections 4.1 and 4.2).
+const (
+	frameHeader = 9
+	maxFrame    = 16 << 10
+)
+
+// dataSize is the size of n bytes in full DATA frames: into how many pieces a target's response came is chance.
+func dataSize(n int64) int64 { return n + frameHeader*((n+maxFrame-1)/maxFrame) }
 
 type flushWriter struct {
 	w  io.Writer
@@ -199,7 +205,7 @@ type flushWriter struct {
 
 func (f *flushWriter) Write(b []byte) (int, error) {
 	n, err := f.w.Write(b)
-	f.n += int64(n) + frameHeader
+	f.n += int64(n)
 	if err == nil && f.rc != nil {
 		err = f.rc.Flush()
 	}
