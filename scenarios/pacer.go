@@ -25,8 +25,9 @@ type sleeper struct {
 	wake chan struct{}
 }
 
-// paceStep is how far a pacer moves the clock at a time: as exact as it is.
-const paceStep = 100 * time.Millisecond
+// paceStep is how far a pacer moves the clock at most when no client is to be woken before. A client that begins to sleep
+// within a step, because a packet came late, is woken at its end.
+const paceStep = time.Second
 
 // errPaceOver is what clients are told that still wait when the pacer's time is up.
 var errPaceOver = errors.New("the time for this step is over")
@@ -91,12 +92,25 @@ func (p *Pacer) Run(ctx context.Context, limit time.Duration) error {
 			p.stop()
 			return errPaceOver
 		}
-		if err := p.timed.WaitUntil(ctx, now.Add(paceStep)); err != nil {
+		if err := p.timed.WaitUntil(ctx, p.next(now)); err != nil {
 			p.stop()
 			return err
 		}
 		p.wake()
 	}
+}
+
+// next is the time of the next step.
+func (p *Pacer) next(now time.Time) time.Time {
+	at := now.Add(paceStep)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range p.sleepers {
+		if s.at.Before(at) {
+			at = s.at
+		}
+	}
+	return at
 }
 
 // wake lets those go on whose time has come.

@@ -75,7 +75,11 @@ type Step struct {
 	Minute   int         // of the scenario's slot, from 0; must not fall from step to step
 	// Outlast lets so much of the lab's time pass while the connection is open, before the client looks at it again.
 	Outlast time.Duration
-	Want    ConnWant // of each of its connections
+	// Manner is how the client behaves besides what it offers. Where it pauses, Outlast is the most that it takes.
+	Manner   *clients.Manner
+	Distrust bool     // the client trusts no CA
+	Link     lab.Link // the path of the client's address during the step (capability LinkFaults); a bad one needs Outlast too
+	Want     ConnWant // of each of its connections
 }
 
 // All returns every scenario, in the order in which they are listed and run.
@@ -91,6 +95,9 @@ func All() []*Scenario {
 		passthroughCertificate(), passthroughNoCertificate(), passthroughBadCertificates(),
 		wafBlock(), wafAbsence(),
 		closedPort(), synScan(), connectSilent(), plainHTTP(),
+		portScan(), healthCheck(), serverDistrusted(), clientGivesUp(), clientFallsSilent(), idleTimeout(),
+		splitHello(), slowHello(), helloTooLarge(), garbageBytes(), fallbackRefused(),
+		windowEdge(), badPath(), oneAddress(), overIPv6(),
 	}
 	return append(all, mtlsKinds(false)...)
 }

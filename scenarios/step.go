@@ -84,12 +84,48 @@ func (c *carrier) attempt(ctx context.Context, a *attempt) error {
 		return c.probe(ctx, a, listener)
 	}
 	call.Time, call.Listener = a.Attempt.Time, listener
+	if a.step.Manner.Pauses() || a.step.Link.Bad() {
+		return c.paced(ctx, a, listener, call)
+	}
 	conn, err := c.lab.Dial(ctx, a.step.From, listener)
 	if err != nil {
 		return fmt.Errorf("connecting to listener %s: %w", listener, err)
 	}
 	defer conn.Close()
-	return c.do(ctx, a, conn, call)
+	return c.do(ctx, a, a.step.Manner.Conn(conn, nil), call)
+}
+
+// paced lets the lab's time go on while the client connects and acts, as long as it takes.
+func (c *carrier) paced(ctx context.Context, a *attempt, listener string, call clients.Call) error {
+	if a.step.Link.Bad() {
+		l, ok := c.lab.(lab.Faulty)
+		if !ok {
+			return errors.New("the lab claims to have bad links and cannot")
+		}
+		if err := l.SetLink(a.step.From, a.step.Link); err != nil {
+			return err
+		}
+		defer func() { _ = l.SetLink(a.step.From, lab.Link{}) }()
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	p := NewPacer(c.timed)
+	done := make(chan error, 1)
+	p.Go(func() {
+		conn, err := c.lab.Dial(ctx, a.step.From, listener)
+		if err != nil {
+			done <- fmt.Errorf("connecting to listener %s: %w", listener, err)
+			return
+		}
+		defer conn.Close()
+		a.Attempt, err = clients.Do(ctx, a.step.Manner.Conn(conn, p.Sleep), call)
+		done <- err
+	})
+	if err := p.Run(ctx, a.step.Outlast); err != nil {
+		cancel()
+		return errors.Join(fmt.Errorf("the client was not done after %s: %w", a.step.Outlast, err), <-done)
+	}
+	return <-done
 }
 
 // target finds the lab's name and port for the step's listener.
@@ -130,6 +166,9 @@ func (c *carrier) call(st *Step) (clients.Call, error) {
 	call.Roots = x509.NewCertPool()
 	if !call.Roots.AppendCertsFromPEM(c.endpoint.Roots) {
 		return call, errors.New("the lab gives no root certificate")
+	}
+	if st.Distrust {
+		call.Roots = x509.NewCertPool()
 	}
 	if st.Cert != pki.KindNone {
 		cr, ok := c.lab.(Credentials)

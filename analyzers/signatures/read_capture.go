@@ -40,6 +40,9 @@ func (v *view) readSilence() reading {
 	case v.ended == capture.SideServer && v.reset: // not the idle timeout: it answers what came in a strange order
 		return reading{stage: analyzers.StageNoData, sure: analyzers.Certain, fits: closedAtOnce, by: byPackets}
 	}
+	if v.ended == capture.SideServer && v.clientReset { // who answers a FIN so has been gone before: its own end was lost
+		return reading{stage: analyzers.StageNoData, sure: analyzers.Certain, fits: closedIdle, by: byPackets}
+	}
 	signature := ConnectedNoData
 	if v.ended == capture.SideClient {
 		signature = ConnectAndClose

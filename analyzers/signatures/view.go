@@ -30,7 +30,8 @@ type view struct {
 	ended       capture.Side // who ended the connection first: a fatal alert, FIN or RST
 	reset       bool         // by RST
 	serverReset bool         // the load balancer sent a RST, first or not
-	silent      bool         // the load balancer closed with a FIN after the client had long been silent
+	clientReset bool         // the client did
+	silent      bool         // the load balancer closed with a FIN after the client had long been silent, or not come to an end of its hello
 }
 
 // readable methods of HTTP, as a client that takes a TLS port for a plain one begins.
@@ -77,13 +78,14 @@ func viewOf(c *correlate.Conn) view {
 		ended:       p.EndedBy,
 		reset:       p.Ending == capture.EndingRST,
 		serverReset: p.FromServer.RSTFrame != 0,
+		clientReset: p.FromClient.RSTFrame != 0,
 	}
 	if p.HelloErr != nil {
 		v.damage = p.HelloErr.Error()
 		v.tooLarge = helloLen(p.HelloBytes) > helloMost
 	}
 	v.silent = p.EndedBy == capture.SideServer && p.Ending == capture.EndingFIN && p.FromServer.Alert == nil &&
-		p.FromClient.Data > 0 && p.Ended.Sub(p.FromClient.DataEnd) >= patience
+		p.FromClient.Data > 0 && (p.Ended.Sub(p.FromClient.DataEnd) >= patience || v.incomplete && p.Ended.Sub(p.Start) >= patience)
 	// A client that closes its half at once, behind its hello, still wants an answer; a reset is the load balancer's.
 	if p.ServerHello == nil && p.HelloRetry == nil && !v.incomplete && v.ended == capture.SideClient && !v.reset && v.serverReset {
 		v.ended, v.reset = capture.SideServer, true

@@ -50,7 +50,7 @@ func newRoot(a *app) *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	add("lab", runCommand(a), serveCommand(a), simulateCommand(a), probeCommand(a))
+	add("lab", runCommand(a), serveCommand(a), benchmarkCommand(a), simulateCommand(a), probeCommand(a))
 	add("evidence", analyzeCommand(a), importCommand(a))
 	add("policies", decideCommand(a), showCommand(a), diffCommand(a))
 	root.AddCommand(listCommand(a), versionCommand(a))

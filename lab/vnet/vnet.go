@@ -111,6 +111,7 @@ func New(c Config) (*Network, error) {
 	if len(c.Nodes) == 0 {
 		return nil, errors.New("vnet: no node")
 	}
+	quiet()
 	n := &Network{
 		clock: c.Clock, mtu: c.MTU,
 		done:    make(chan struct{}),

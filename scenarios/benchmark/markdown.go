@@ -59,6 +59,9 @@ func (m *MixResult) markdown(b *strings.Builder) {
 	b.WriteString("\n")
 	for _, g := range m.Goals() {
 		fmt.Fprintf(b, "- %s\n", g)
+		if !g.Met() {
+			m.mistakes(b, g.View)
+		}
 	}
 	b.WriteString("\n")
 	m.stages(b)
@@ -77,6 +80,18 @@ func (s *Score) row(b *strings.Builder) {
 		set = fmt.Sprintf(" (of %.1f)", float64(s.SetSize)/float64(s.InSet))
 	}
 	fmt.Fprintf(b, "| %s | %s | %s%s | %d | %d |\n", figure(s.StageRight()), figure(share(s.Exact, all)), figure(share(s.InSet, all)), set, s.Wrong, s.None)
+}
+
+// mistakes shows the first mistakes of a view whose goal was missed.
+func (m *MixResult) mistakes(b *strings.Builder, view string) {
+	for _, s := range m.Views {
+		if s.View != view {
+			continue
+		}
+		for _, x := range s.Mistakes {
+			fmt.Fprintf(b, "  - %s\n", x)
+		}
+	}
 }
 
 // stageList is the order of the tables.

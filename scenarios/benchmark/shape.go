@@ -127,6 +127,9 @@ func (g *generator) next() *deed {
 	}
 	d := &deed{shape: g.shapes[i], from: g.mix.vantage(g.Rand), listener: current, at: time.Duration(g.IntN(int(window/paceGrain))) * paceGrain}
 	d.shape.draw(g, d)
+	if bad(d.from) && d.stage == analyzers.StageNoData {
+		d.hidden() // it shows who ended it only if all of its few packets came, and in order
+	}
 	if d.profile == nil && d.syns == nil {
 		d.profile = clients.Curl()
 	}
