@@ -152,6 +152,9 @@ func (p *printer) line(e ended) string {
 		done += " " + e.outcome.Group.String()
 	}
 	if status, failed := strings.CutPrefix(e.verify, "Failed:"); failed {
+		if words := endedByClient(&e.outcome); words != "" {
+			return head + done + ", then " + words
+		}
 		return head + done + ", then refused: " + status + p.certificateCure(e, status)
 	}
 	if e.verify == "" {
@@ -167,6 +170,33 @@ func (p *printer) line(e ended) string {
 	}
 	return fmt.Sprintf("%s%s%s, completed, %d %s", head, done, alpn, e.requests, requests)
 }
+
+// endedByClient says how a client left a handshake that nobody refused it, "" if it did not.
+func endedByClient(o *wire.Outcome) string {
+	switch {
+	case o.ByPeer && o.Alert != nil:
+		words := "the client ended it: alert " + o.Alert.Name()
+		switch o.Alert.Description {
+		case alertBadCertificate, alertCertificateUnknown, alertUnknownCA:
+			words += "; cure: let the client trust the authority given at the start"
+		}
+		return words
+	case o.ByPeer && o.Ending == wire.EndingReset:
+		return "the client reset it"
+	case o.ByPeer:
+		return "the client closed it"
+	case o.Ending == wire.EndingTimeout:
+		return "the client fell silent: closed after the idle timeout"
+	}
+	return ""
+}
+
+// What clients say that do not trust the server (RFC 8446, section 6.2).
+const (
+	alertBadCertificate     = 42
+	alertCertificateUnknown = 46
+	alertUnknownCA          = 48
+)
 
 // refused says why a hello was refused, and the least strict change that cures it.
 func (p *printer) refused(pol *policy.Policy, h *wire.ClientHello, certs policy.CertSet, d policy.Decision) string {

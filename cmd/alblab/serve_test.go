@@ -132,6 +132,13 @@ func TestServe(t *testing.T) {
 	require.ErrorContains(t, err, "reset by peer")
 	s.find(t, `offers up to TLSv1\.1.* refused: no-common-version; cure: ELBSecurityPolicy-`)
 
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		distrustful := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, MaxVersion: version, RootCAs: x509.NewCertPool()}}}
+		_, err = distrustful.Get(s.url)
+		require.Error(t, err)
+	}
+	s.find(t, `, then the client ended it: alert bad_certificate; cure: let the client trust the authority`)
+
 	dir := filepath.Dir(s.ca)
 	info, err := os.Stat(s.ca)
 	require.NoError(t, err)

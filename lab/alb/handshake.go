@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"net"
+	"reflect"
 	"strings"
 	"syscall"
 
@@ -133,7 +134,7 @@ func (c *conn) handshakeFailed(err error) {
 	case errors.As(err, &op) && op.Op == "remote error":
 		// The client refused the server's certificate, for one; it is counted all the same
 		// (docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html).
-		out.Ending, out.ByPeer = wire.EndingAlert, true
+		out.Ending, out.ByPeer, out.Alert = wire.EndingAlert, true, peerAlert(op.Err)
 		c.logFailure(codeUnmapped)
 		c.t.closeGracefully()
 		return
@@ -150,6 +151,16 @@ func (c *conn) handshakeFailed(err error) {
 		return
 	}
 	c.end(wire.Alert{Level: 1, Description: 0}, false)
+}
+
+// peerAlert is the alert that an engine reports of the client. Both engines have a type of their own for it, which no other
+// package sees; it is the alert's number.
+func peerAlert(err error) *wire.Alert {
+	v := reflect.ValueOf(err)
+	if v.Kind() != reflect.Uint8 {
+		return nil
+	}
+	return &wire.Alert{Level: wire.AlertFatal, Description: uint8(v.Uint())}
 }
 
 // engineCode names the reason for which an engine refused a client's messages. Engines parse certificates before anybody is
