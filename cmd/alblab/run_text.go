@@ -37,11 +37,20 @@ func (a *app) verdict(v scenarios.Result) string {
 // printTable prints a line for each scenario, then the stories of those that did not pass.
 func (a *app) printTable(r *scenarios.Report, took time.Duration) error {
 	t := a.newTable("scenario", "verdict", "found")
+	assumed := false
 	for i := range r.Scenarios {
 		v := &r.Scenarios[i]
-		t.AppendRow([]any{v.Name, a.verdict(v.Verdict), foundWords(v)})
+		verdict := a.verdict(v.Verdict)
+		if v.Verdict == scenarios.Pass && len(v.Assumed) > 0 {
+			verdict += "*"
+			assumed = true
+		}
+		t.AppendRow([]any{v.Name, verdict, foundWords(v)})
 	}
 	fmt.Fprintln(a.out, t.Render())
+	if assumed {
+		fmt.Fprint(a.out, "* rests on an assumption: docs/fidelity.md\n")
+	}
 	for i := range r.Scenarios {
 		v := &r.Scenarios[i]
 		if v.Verdict != scenarios.Pass || len(v.Learned) > 0 {
