@@ -88,6 +88,7 @@ func TestParseErrors(t *testing.T) {
 		{good + "[colour]\nred\n", `value "red" in unknown section "colour"`},
 		{good + "[name]\ny\n", `a second value in section "name"`},
 		{good + "[year]\nlast\n", "line 16"},
+		{good + "[platform]\nx\x1b[31m\n", "line 16: control character"},
 		{good + "[framing]\nquic\n", `unknown framing "quic"`},
 		{"[name]\nx\n[family]\nf\n", "a client needs suites, versions"},
 	}

@@ -21,6 +21,8 @@ func Parse(text string) (*Client, error) {
 		line = strings.TrimSpace(line)
 		switch {
 		case line == "", strings.HasPrefix(line, "#"):
+		case strings.ContainsFunc(line, unicode.IsControl): // it would reach somebody's terminal
+			return nil, fmt.Errorf("line %d: control character in %q", i+1, line)
 		case strings.HasPrefix(line, "[") && strings.HasSuffix(line, "]"):
 			section = line[1 : len(line)-1]
 		default:

@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/alblab/alblab/clients"
 	"github.com/alblab/alblab/lab/wire"
@@ -208,12 +210,20 @@ func (p *probe) conclusion() string {
 	}
 	words := "connected: " + negotiated(o.Version, o.Suite, o.Group)
 	if o.ALPN != "" {
-		words += ", " + o.ALPN
+		words += ", " + printable(o.ALPN)
 	}
 	if o.Ending == wire.EndingReset || o.Ending == wire.EndingAlert && o.Alert.Level == wire.AlertFatal {
 		words += "; then " + howEnded(o)
 	}
 	return words
+}
+
+// printable keeps what a server says from being more than words on a terminal.
+func printable(s string) string {
+	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.QuoteToASCII(s)
+	}
+	return s
 }
 
 func howEnded(o *wire.Outcome) string {
