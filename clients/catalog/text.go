@@ -220,22 +220,22 @@ func (c *Client) AppendText(b []byte) ([]byte, error) {
 	if c.SSLv2Format {
 		section("framing", "sslv2")
 	}
-	section("lowest version", c.Min.String())
-	section("highest version", c.Max.String())
+	section("lowest version", idText(c.Min))
+	section("highest version", idText(c.Max))
 	if c.RecordVersion != 0 {
-		section("record version", c.RecordVersion.String())
+		section("record version", idText(c.RecordVersion))
 	}
-	section("client version", c.LegacyVersion.String())
+	section("client version", idText(c.LegacyVersion))
 	if c.SessionID != c.usualSessionID() {
 		section("session id", strconv.Itoa(c.SessionID))
 	}
 	section("compression", texts(c.Compression, func(m byte) string { return strconv.Itoa(int(m)) })...)
 	section("suites", texts(c.Suites, suiteText)...)
-	section("groups", texts(c.Groups, wire.Group.String)...)
-	section("key shares", texts(c.KeyShares, wire.Group.String)...)
-	section("schemes", texts(c.Schemes, wire.Scheme.String)...)
+	section("groups", texts(c.Groups, idText)...)
+	section("key shares", texts(c.KeyShares, idText)...)
+	section("schemes", texts(c.Schemes, idText)...)
 	section("alpn", texts(c.ALPN, protocolText)...)
-	section("supported versions", texts(c.SupportedVersions, wire.Version.String)...)
+	section("supported versions", texts(c.SupportedVersions, idText)...)
 	section("extensions", texts(c.Extensions, func(e uint16) string {
 		body, ok := c.Bodies[e]
 		switch {
@@ -258,6 +258,17 @@ func line(s string) string {
 		return r
 	}, strings.ToValidUTF8(s, " "))
 	return strings.TrimLeft(strings.TrimSpace(s), "#[ ")
+}
+
+// idText names a version, group or scheme; the name of 0 would be "none".
+func idText[T interface {
+	~uint16
+	String() string
+}](v T) string {
+	if v == 0 {
+		return "0x0000"
+	}
+	return v.String()
 }
 
 func texts[T any](list []T, text func(T) string) []string {
