@@ -140,25 +140,22 @@ func assumedCerts() policy.CertSet {
 	return certs
 }
 
-// tallies counts findings by signature, in the order of the analyzers.
-type tallies struct {
-	n      map[string]int
-	stages map[string]Stage
-}
+// tallies counts findings by signature. There are few of them, and as many tallies as clients: a list takes less than a map.
+type tallies []Tally
 
 func (t *tallies) add(f *Finding) {
-	if t.n == nil {
-		t.n, t.stages = map[string]int{}, map[string]Stage{}
+	for i := range *t {
+		if e := &(*t)[i]; e.Signature == f.Signature {
+			e.Connections++
+			e.Stage = f.Stage
+			return
+		}
 	}
-	t.n[f.Signature]++
-	t.stages[f.Signature] = f.Stage
+	*t = append(*t, Tally{f.Signature, f.Stage, 1})
 }
 
-func (t *tallies) list(order map[string]int) []Tally {
-	out := make([]Tally, 0, len(t.n))
-	for s, n := range t.n {
-		out = append(out, Tally{s, t.stages[s], n})
-	}
-	slices.SortFunc(out, func(x, y Tally) int { return order[x.Signature] - order[y.Signature] })
-	return out
+// list returns the tallies in the order of the analyzers.
+func (t tallies) list(order map[string]int) []Tally {
+	slices.SortFunc(t, func(x, y Tally) int { return order[x.Signature] - order[y.Signature] })
+	return list([]Tally(t))
 }

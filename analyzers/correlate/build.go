@@ -25,7 +25,7 @@ func (b *Builder) Build() *Result {
 		byFlow = ports
 	}
 	conns, targets := b.buildFlows(lb, byFlow)
-	b.flows, b.tuples, b.heads, b.keys = nil, nil, nil, nil
+	b.flows, b.tuples, b.heads, b.keys = blocks[flowRec]{}, nil, blocks[head]{}, blocks[tuple]{}
 
 	captures, toTargets := b.captureItems(), map[portKey][]*item{}
 	for k, items := range captures {

@@ -36,9 +36,9 @@ type Builder struct {
 	ifaceNames []string
 	ifaceN     []int // records by interface
 	tuples     map[tuple]int32
-	heads      []head // by tuple
-	keys       []tuple
-	flows      []flowRec
+	heads      blocks[head] // by tuple
+	keys       blocks[tuple]
+	flows      blocks[flowRec]
 	flagged    bool
 
 	lines    []lineItem
@@ -164,14 +164,13 @@ func (b *Builder) Flow(r *flowlog.Record, file string) {
 	}
 	id, ok := b.tuples[key]
 	if !ok {
-		if len(b.heads) >= b.o.MaxConns {
+		if b.heads.n >= b.o.MaxConns {
 			b.res.Overflow++
 			return
 		}
-		id = int32(len(b.heads))
+		id = int32(b.heads.add(head{-1, -1}))
 		b.tuples[key] = id
-		b.keys = append(b.keys, key)
-		b.heads = append(b.heads, head{-1, -1})
+		b.keys.add(key)
 	}
 	f := flowRec{
 		start: r.Start, end: max(r.End, r.Start), packets: max(r.Packets, 0), bytes: max(r.Bytes, 0), line: int32(r.Line),
@@ -184,12 +183,11 @@ func (b *Builder) Flow(r *flowlog.Record, file string) {
 		b.res.NoFlags = false
 	}
 	b.flagged = true
-	n := int32(len(b.flows))
-	b.flows = append(b.flows, f)
-	if h := &b.heads[id]; h.first < 0 {
+	n := int32(b.flows.add(f))
+	if h := b.heads.at(id); h.first < 0 {
 		h.first, h.last = n, n
 	} else {
-		b.flows[h.last].next = n
+		b.flows.at(h.last).next = n
 		h.last = n
 	}
 }

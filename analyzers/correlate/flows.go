@@ -39,8 +39,8 @@ type side struct {
 func (b *Builder) opener(id int32) (isA, known bool) {
 	all := true
 	var rejectA bool
-	for i := b.heads[id].first; i >= 0; i = b.flows[i].next {
-		f := &b.flows[i]
+	for i := b.heads.at(id).first; i >= 0; i = b.flows.at(i).next {
+		f := b.flows.at(i)
 		if f.flags > 0 && f.flags&flagSYN != 0 {
 			return f.fromA == (f.flags&flagACK == 0), true
 		}
@@ -52,7 +52,7 @@ func (b *Builder) opener(id int32) (isA, known bool) {
 
 // classify says what a tuple is, given the load balancer's addresses; without any, by the listener ports alone.
 func (b *Builder) classify(id int32, lb map[netip.Addr]bool, ports map[uint16]bool) side {
-	t := b.keys[id]
+	t := b.keys.at(id)
 	isA, known := b.opener(id)
 	if len(lb) == 0 {
 		if !known {
@@ -110,12 +110,12 @@ func (b *Builder) learn(ports, plain map[uint16]bool) map[netip.Addr]bool {
 	}
 	type edge struct{ client, server netip.Addr }
 	var edges []edge
-	for id := range b.keys {
-		s := b.classify(int32(id), nil, all)
+	for id := range int32(b.keys.n) {
+		s := b.classify(id, nil, all)
 		if s.role != roleClient {
 			continue
 		}
-		client, server := b.keys[id].a, b.keys[id].b
+		client, server := b.keys.at(id).a, b.keys.at(id).b
 		if !s.clientA {
 			client, server = server, client
 		}
@@ -149,19 +149,19 @@ func (b *Builder) learn(ports, plain map[uint16]bool) map[netip.Addr]bool {
 // buildFlows makes connections of the flow records.
 func (b *Builder) buildFlows(lb map[netip.Addr]bool, ports map[uint16]bool) (conns, targets []*Conn) {
 	var recs []flowRec
-	for id := range b.keys {
-		s := b.classify(int32(id), lb, ports)
+	for id := range int32(b.keys.n) {
+		s := b.classify(id, lb, ports)
 		if s.role == roleOther {
-			for i := b.heads[id].first; i >= 0; i = b.flows[i].next {
+			for i := b.heads.at(id).first; i >= 0; i = b.flows.at(i).next {
 				b.res.OtherFlows++
 			}
 			continue
 		}
 		recs = recs[:0]
-		for i := b.heads[id].first; i >= 0; i = b.flows[i].next {
-			recs = append(recs, b.flows[i])
+		for i := b.heads.at(id).first; i >= 0; i = b.flows.at(i).next {
+			recs = append(recs, *b.flows.at(i))
 		}
-		client, server := b.keys[id].a, b.keys[id].b
+		client, server := b.keys.at(id).a, b.keys.at(id).b
 		if !s.clientA {
 			client, server = server, client
 		}
