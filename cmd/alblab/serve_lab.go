@@ -121,8 +121,8 @@ func (a *app) finish(ctx context.Context, l *embedded.Lab, out string, p *printe
 
 // writeKeys writes the server's authority for the user's clients, and client certificates where a listener asks for one,
 // readable by the user alone: below the output folder, or into a temporary folder that remove takes away again. An RSA key
-// takes a tenth of a second, which no client shall wait for: it is written while the lab already serves, and remove waits
-// for it.
+// takes a tenth of a second, which no client shall wait for: it and the bad kinds are written while the lab already serves,
+// and remove waits for them.
 func writeKeys(l *embedded.Lab, spec lab.Spec, out string) (files *pki.Files, remove func() error, err error) {
 	dir := filepath.Join(out, "pki")
 	remove = func() error { return nil }
@@ -141,11 +141,22 @@ func writeKeys(l *embedded.Lab, spec lab.Spec, out string) (files *pki.Files, re
 	}
 	rsa := make(chan error, 1)
 	go func() {
-		_, err := l.PKI().WriteFiles(dir, pki.KindGoodRSA)
+		_, err := l.PKI().WriteFiles(dir, quickKinds()...)
 		rsa <- err
 	}()
 	away := remove
 	return files, func() error { return errors.Join(<-rsa, away()) }, nil
+}
+
+// quickKinds are the client certificates that are made in no more than a tenth of a second, those for fault injection apart.
+func quickKinds() []pki.Kind {
+	var kinds []pki.Kind
+	for _, k := range pki.Kinds() {
+		if !k.Slow && !k.Injected {
+			kinds = append(kinds, k.Kind)
+		}
+	}
+	return kinds
 }
 
 // asksForCertificate reports whether a listener has mutual TLS.
