@@ -143,15 +143,17 @@ func assumedCerts() policy.CertSet {
 // tallies counts findings by signature. There are few of them, and as many tallies as clients: a list takes less than a map.
 type tallies []Tally
 
-func (t *tallies) add(f *Finding) {
+// add counts f and returns the number of findings of its signature.
+func (t *tallies) add(f *Finding) int {
 	for i := range *t {
 		if e := &(*t)[i]; e.Signature == f.Signature {
 			e.Connections++
 			e.Stage = f.Stage
-			return
+			return e.Connections
 		}
 	}
 	*t = append(*t, Tally{f.Signature, f.Stage, 1})
+	return 1
 }
 
 // list returns the tallies in the order of the analyzers.

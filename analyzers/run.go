@@ -24,14 +24,7 @@ type run struct {
 	order     map[string]int
 	all       tallies
 	clients   map[netip.Addr]*clientSum
-	kept      map[exampleKey]int
 	explained map[string]*policy.Explanation
-}
-
-// exampleKey is what examples are counted by.
-type exampleKey struct {
-	client    netip.Addr
-	signature string
 }
 
 type clientSum struct {
@@ -84,7 +77,7 @@ func Judge(ctx context.Context, res *correlate.Result, has map[evidence.Kind]boo
 	r := &run{
 		as: as, has: has, listeners: listeners, examples: examples,
 		concluded: make([]bool, len(res.Conns)), order: map[string]int{},
-		clients: map[netip.Addr]*clientSum{}, kept: map[exampleKey]int{}, explained: map[string]*policy.Explanation{},
+		clients: map[netip.Addr]*clientSum{}, explained: map[string]*policy.Explanation{},
 		report: &Report{Schema: Schema, Connections: len(res.Conns), Targets: len(res.Targets), Result: res},
 	}
 	for i, a := range as {
@@ -137,7 +130,7 @@ func (r *run) add(f *Finding) {
 		r.clients[addr] = c
 	}
 	c.connections++
-	c.tallies.add(f)
+	n := c.tallies.add(f)
 	if f.Failed() {
 		c.failures++
 		r.report.Failures++
@@ -145,12 +138,10 @@ func (r *run) add(f *Finding) {
 	if raises(f) {
 		r.raised++
 	}
-	k := exampleKey{addr, f.Signature}
-	if r.examples > 0 && r.kept[k] >= r.examples {
+	if r.examples > 0 && n > r.examples {
 		r.report.Omitted++
 		return
 	}
-	r.kept[k]++
 	if f.Offer == nil && f.Stage != StageCompleted {
 		f.Offer = OfferOf(f.Conn)
 	}

@@ -27,3 +27,14 @@ func (b *blocks[T]) add(v T) int {
 
 // at returns element i. The pointer is valid until the next call of add.
 func (b *blocks[T]) at(i int32) *T { return &b.list[i/blockLen][i%blockLen] }
+
+// all yields the elements in order.
+func (b *blocks[T]) all(yield func(T) bool) {
+	for _, l := range b.list {
+		for _, v := range l {
+			if !yield(v) {
+				return
+			}
+		}
+	}
+}

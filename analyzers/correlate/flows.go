@@ -104,12 +104,12 @@ func (b *Builder) learn(ports, plain map[uint16]bool) map[netip.Addr]bool {
 	maps.Copy(all, plain)
 	confirmed := map[netip.Addr]bool{}
 	seen := map[netip.Addr]bool{}
-	lines := map[portKey]bool{}
+	lines := make(map[portKey]bool, len(b.lines))
 	for _, l := range b.lines {
 		lines[portKey{netip.AddrPortFrom(l.rec.ClientIP, l.rec.ClientPort), l.rec.ListenerPort}] = true
 	}
 	type edge struct{ client, server netip.Addr }
-	var edges []edge
+	var edges blocks[edge]
 	for id := range int32(b.keys.n) {
 		s := b.classify(id, nil, all)
 		if s.role != roleClient {
@@ -121,20 +121,20 @@ func (b *Builder) learn(ports, plain map[uint16]bool) map[netip.Addr]bool {
 		}
 		if ports[server.Port()] {
 			seen[server.Addr()] = true
-			edges = append(edges, edge{client.Addr(), server.Addr()})
+			edges.add(edge{client.Addr(), server.Addr()})
 		}
 		if lines[portKey{client, server.Port()}] {
 			confirmed[server.Addr()] = true
 		}
 	}
 	out := map[netip.Addr]bool{}
-	for _, e := range edges {
+	for e := range edges.all {
 		if !seen[e.client] {
 			out[e.server] = true
 		}
 	}
 	if len(confirmed) > 0 {
-		for _, e := range edges {
+		for e := range edges.all {
 			if confirmed[e.client] && !confirmed[e.server] {
 				delete(out, e.server)
 			}
