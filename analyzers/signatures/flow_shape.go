@@ -96,7 +96,7 @@ func (s *shape) little() bool { return s.inMin > 0 && s.silent() }
 // unanswered says that the load balancer need not have sent more than an alert. Where segments came out of order its
 // acknowledgements have as many options as TCP allows (selective ones, RFC 2018).
 func (s *shape) unanswered() bool {
-	return s.outMin <= unansweredMost || s.segments > 1 && s.out.Packets > 4 && s.out.Bytes <= s.out.Packets*(s.headers+optionsMost)
+	return s.outMin <= unansweredMost || s.in.Packets > 4 && s.out.Packets > 4 && s.out.Bytes <= s.out.Packets*(s.headers+optionsMost)
 }
 
 // refusedSo says that the load balancer ended the connection as it does when it refuses: a reset, or an alert and a FIN. A

@@ -45,6 +45,9 @@ func quit(when clients.Quit, by wire.Ending, stage analyzers.Stage, cause string
 func quitWithin(by wire.Ending) func(*generator, *deed) {
 	return func(g *generator, d *deed) {
 		d.manner = &clients.Manner{Quit: clients.QuitHello, Cut: 6 + g.IntN(180), By: by}
+		if by == wire.EndingReset && bad(d.from) {
+			d.from.Client = g.IntN(usual) // a reset does not wait for lost data: whether there was any nobody could say
+		}
 		cause := signatures.ClosedByClient
 		if by == wire.EndingTimeout {
 			cause = signatures.HandshakeTimeout
