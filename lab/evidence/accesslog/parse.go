@@ -1,7 +1,6 @@
 package accesslog
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -23,26 +22,14 @@ func Records(r io.Reader, o *evidence.Options) iter.Seq2[*Record, error] {
 	return func(yield func(*Record, error) bool) {
 		l := evidence.NewLines(r, o)
 		var p parser
-		for {
+		evidence.Yield(yield, func() (*Record, error) {
 			line, err := l.Next()
-			if err == io.EOF {
-				return
+			if err != nil {
+				return nil, err
 			}
-			var rec *Record
-			if err == nil {
-				rec, err = p.parse(l, line)
-			}
-			if !yield(rec, err) || err != nil && final(err) {
-				return
-			}
-		}
+			return p.parse(l, line)
+		})
 	}
-}
-
-// final reports whether reading cannot go on after err.
-func final(err error) bool {
-	var damaged *evidence.ParseError
-	return !errors.As(err, &damaged)
 }
 
 // parser allots records from small blocks.
@@ -98,11 +85,11 @@ func (r *Record) parse(s string) *evidence.ParseError {
 // convert fills times, addresses and numbers.
 func (r *Record) convert(v *raw) *evidence.ParseError {
 	var err error
-	if r.Time, err = parseTime(v.time); err != nil {
+	if r.Time, err = evidence.ParseTime(v.time); err != nil {
 		return bad("time", v.time, "not a time like 2026-01-02T15:04:05.000000Z")
 	}
 	if v.creation != "" {
-		if r.RequestCreationTime, err = parseTime(v.creation); err != nil {
+		if r.RequestCreationTime, err = evidence.ParseTime(v.creation); err != nil {
 			return bad("request_creation_time", v.creation, "not a time like 2026-01-02T15:04:05.000000Z")
 		}
 	}
@@ -143,13 +130,6 @@ func bad(field, value, what string) *evidence.ParseError {
 	return &evidence.ParseError{Field: field, Msg: evidence.Quote([]byte(value)) + " is " + what}
 }
 
-func parseTime(s string) (time.Time, error) {
-	if !strings.HasSuffix(s, "Z") {
-		return time.Time{}, strconv.ErrSyntax
-	}
-	return time.Parse(time.RFC3339Nano, s)
-}
-
 // parseAddrPort reads an address and port; an IPv6 address may stand with or without brackets.
 func parseAddrPort(s string) (netip.AddrPort, error) {
 	i := strings.LastIndexByte(s, ':')
@@ -170,25 +150,10 @@ func parseAddrPort(s string) (netip.AddrPort, error) {
 
 // parseSeconds reads decimal seconds, -1 for none.
 func parseSeconds(s string) (time.Duration, error) {
-	if s == "" || s == "-1" {
+	if s == "-1" {
 		return -1, nil
 	}
-	whole, frac, _ := strings.Cut(s, ".")
-	n, err := strconv.ParseUint(whole, 10, 31)
-	if err != nil || len(frac) > 9 {
-		return 0, strconv.ErrSyntax
-	}
-	d := time.Duration(n) * time.Second
-	unit := time.Second
-	for i := range len(frac) {
-		c := frac[i] - '0'
-		if c > 9 {
-			return 0, strconv.ErrSyntax
-		}
-		unit /= 10
-		d += time.Duration(c) * unit
-	}
-	return d, nil
+	return evidence.ParseSeconds(s)
 }
 
 // parseStatus reads a status code, -1 for none.

@@ -3,7 +3,6 @@ package capture
 import (
 	"bufio"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -47,12 +46,6 @@ func newFrames(r io.Reader, o *evidence.Options) *frames {
 
 func (f *frames) damaged(msg string) error {
 	return &evidence.ParseError{File: f.file, Line: f.number, Msg: msg}
-}
-
-// final reports whether reading cannot go on after err.
-func final(err error) bool {
-	var damaged *evidence.ParseError
-	return !errors.As(err, &damaged)
 }
 
 // next goes to the next frame. The error is io.EOF, a *evidence.ParseError, or the reader's own.

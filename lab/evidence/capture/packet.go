@@ -98,7 +98,7 @@ func packets(r io.Reader, o *evidence.Options, stats *Stats) iter.Seq2[*Packet, 
 			}
 			if err != nil {
 				stats.Damaged++
-				if !yield(nil, err) || final(err) {
+				if !yield(nil, err) || !evidence.IsDamage(err) {
 					return
 				}
 				continue

@@ -1,7 +1,6 @@
 package connlog
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -23,26 +22,14 @@ func Records(r io.Reader, o *evidence.Options) iter.Seq2[*Record, error] {
 	return func(yield func(*Record, error) bool) {
 		l := evidence.NewLines(r, o)
 		var p parser
-		for {
+		evidence.Yield(yield, func() (*Record, error) {
 			line, err := l.Next()
-			if err == io.EOF {
-				return
+			if err != nil {
+				return nil, err
 			}
-			var rec *Record
-			if err == nil {
-				rec, err = p.parse(l, line)
-			}
-			if !yield(rec, err) || err != nil && final(err) {
-				return
-			}
-		}
+			return p.parse(l, line)
+		})
 	}
-}
-
-// final reports whether reading cannot go on after err.
-func final(err error) bool {
-	var damaged *evidence.ParseError
-	return !errors.As(err, &damaged)
 }
 
 // parser allots records and their texts from small blocks, so that a line costs a fraction of an allocation and a kept
@@ -174,7 +161,7 @@ func (r *Record) parse(s string) *evidence.ParseError {
 		return &evidence.ParseError{Msg: f.bad + ": " + evidence.Quote([]byte(s))}
 	}
 	var err error
-	if r.Time, err = parseTime(tim); err != nil {
+	if r.Time, err = evidence.ParseTime(tim); err != nil {
 		return bad("timestamp", tim, "not a time like 2026-01-02T15:04:05.000000Z")
 	}
 	if ip != "" {
@@ -188,7 +175,7 @@ func (r *Record) parse(s string) *evidence.ParseError {
 	if r.ListenerPort, err = parsePort(listener); err != nil {
 		return bad("listener_port", listener, "not a port number")
 	}
-	if r.HandshakeLatency, err = parseSeconds(latency); err != nil {
+	if r.HandshakeLatency, err = evidence.ParseSeconds(latency); err != nil {
 		return bad("tls_handshake_latency", latency, "not a number of seconds")
 	}
 	if validity != "" {
@@ -203,39 +190,9 @@ func bad(field, value, what string) *evidence.ParseError {
 	return &evidence.ParseError{Field: field, Msg: evidence.Quote([]byte(value)) + " is " + what}
 }
 
-func parseTime(s string) (time.Time, error) {
-	if !strings.HasSuffix(s, "Z") {
-		return time.Time{}, strconv.ErrSyntax
-	}
-	return time.Parse(time.RFC3339Nano, s)
-}
-
 func parsePort(s string) (uint16, error) {
 	n, err := strconv.ParseUint(s, 10, 16)
 	return uint16(n), err
-}
-
-// parseSeconds reads decimal seconds, -1 for none.
-func parseSeconds(s string) (time.Duration, error) {
-	if s == "" {
-		return -1, nil
-	}
-	whole, frac, _ := strings.Cut(s, ".")
-	n, err := strconv.ParseUint(whole, 10, 31)
-	if err != nil || len(frac) > 9 {
-		return 0, strconv.ErrSyntax
-	}
-	d := time.Duration(n) * time.Second
-	unit := time.Second
-	for i := range len(frac) {
-		c := frac[i] - '0'
-		if c > 9 {
-			return 0, strconv.ErrSyntax
-		}
-		unit /= 10
-		d += time.Duration(c) * unit
-	}
-	return d, nil
 }
 
 func parseValidity(s string) (before, after time.Time, err error) {
@@ -245,8 +202,8 @@ func parseValidity(s string) (before, after time.Time, err error) {
 	if !ok || !ok1 || !ok2 {
 		return before, after, strconv.ErrSyntax
 	}
-	if before, err = parseTime(b); err == nil {
-		after, err = parseTime(a)
+	if before, err = evidence.ParseTime(b); err == nil {
+		after, err = evidence.ParseTime(a)
 	}
 	return before, after, err
 }

@@ -2,7 +2,6 @@ package flowlog
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"iter"
 	"slices"
@@ -29,21 +28,8 @@ func Records(r io.Reader, o *evidence.Options) iter.Seq2[*Record, error] {
 		}
 		p := parser{lines: evidence.NewLines(r, o), first: true}
 		p.use(f)
-		for {
-			rec, err := p.next()
-			if err == io.EOF {
-				return
-			}
-			if !yield(rec, err) || err != nil && isFinal(err) {
-				return
-			}
-		}
+		evidence.Yield(yield, p.next)
 	}
-}
-
-func isFinal(err error) bool {
-	var damaged *evidence.ParseError
-	return !errors.As(err, &damaged)
 }
 
 // parser is the state of Records.

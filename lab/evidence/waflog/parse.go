@@ -27,7 +27,7 @@ func Records(r io.Reader, o *evidence.Options) iter.Seq2[*Record, error] {
 				return
 			}
 			if err != nil {
-				if !yield(nil, err) || final(err) {
+				if !yield(nil, err) || !evidence.IsDamage(err) {
 					return
 				}
 				continue
@@ -37,12 +37,6 @@ func Records(r io.Reader, o *evidence.Options) iter.Seq2[*Record, error] {
 			}
 		}
 	}
-}
-
-// final reports whether reading cannot go on after err.
-func final(err error) bool {
-	var damaged *evidence.ParseError
-	return !errors.As(err, &damaged)
 }
 
 // decode yields what one JSON object holds and reports whether to go on.
@@ -185,7 +179,7 @@ func (s *splitter) next() (obj []byte, line int, err error) {
 				return nil, 0, s.broken("the record does not end")
 			}
 			if err != nil {
-				if s.depth > 0 && !final(err) {
+				if s.depth > 0 && evidence.IsDamage(err) {
 					s.reset() // a part of the object is lost
 				}
 				return nil, 0, err
