@@ -74,6 +74,10 @@ func notes(c *correlate.Conn) []string {
 	if c.RejectedOut.Records > 0 && c.Out.Records > 0 {
 		out = append(out, "packets of the load balancer to the client were rejected ("+flowWords(c.RejectedOut)+"): look at the network ACL's outbound rules for ephemeral ports")
 	}
+	if p := c.Capture; p != nil && p.FromClient.Retransmitted+p.FromServer.Retransmitted > 0 {
+		out = append(out, plural(int(p.FromClient.Retransmitted+p.FromServer.Retransmitted), "%d segment came twice", "%d segments came twice")+
+			": the path loses packets, or doubles them")
+	}
 	if c.Shared {
 		out = append(out, "the client used its port twice within one flow-log window: the figures are of both connections")
 	}
