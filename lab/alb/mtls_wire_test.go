@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -318,4 +319,30 @@ func TestCurlClientCertificates(t *testing.T) {
 		}
 	}
 	require.Equal(t, 2*len(kinds), n)
+}
+
+// TestWhenTheClientLearns: under TLS 1.2 a refused client never completes its handshake; under TLS 1.3 it has, and learns of
+// the refusal when it reads (RFC 8446, section 4.4.2.4, and figure 1: the client's certificate is the last thing sent).
+func TestWhenTheClientLearns(t *testing.T) {
+	for _, k := range []pki.Kind{pki.KindNone, pki.KindUntrusted, pki.KindWrongKey} {
+		for _, v := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+			b := start(t, Listener{MTLS: ModeVerify, TrustStore: testTrustStore(t)}, nil)
+			cfg := clientConfig()
+			cfg.MinVersion, cfg.MaxVersion = v, v
+			cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return clientCert(t, k), nil }
+			conn := b.dial(t)
+			client := tls.Client(conn, cfg)
+			err := client.Handshake()
+			if v == tls.VersionTLS13 {
+				require.NoError(t, err, "the client thinks the handshake complete")
+				_, err = client.Read(make([]byte, 1))
+			}
+			require.ErrorIs(t, err, syscall.ECONNRESET)
+			conn.Close()
+			require.True(t, strings.HasPrefix(b.wait(t).Verify, "Failed:"), "the server's side decides")
+			require.Equal(t, failedMetrics(1), b.metrics())
+			require.Empty(t, b.requests(t))
+			require.Empty(t, b.waf(t))
+		}
+	}
 }
