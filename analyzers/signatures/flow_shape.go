@@ -109,6 +109,12 @@ func (s *shape) refusedSo() bool {
 // alert has 7 bytes. Four copies of it would be overlooked.
 func (s *shape) alerted() bool { return s.out.Bytes%4 != 0 }
 
+// resetUnasked says that the load balancer alone ended a connection, at once and by a reset: it does so to data, however little there
+// seems to be. Without timestamps, as Windows has it, 36 bytes of data are not seen in the sizes.
+func (s *shape) resetUnasked() bool {
+	return s.silent() && s.unanswered() && !s.lasted() && s.in.Packets >= 3 && s.serverReset() && !s.serverFIN() && !s.clientFIN() && !s.clientReset()
+}
+
 // uneven says that one direction has more records than the other: where the flow log skipped records, one may be missing.
 func (s *shape) uneven() bool { return s.in.Records != s.out.Records }
 

@@ -257,7 +257,7 @@ func readFlags(s *shape, l analyzers.Listener) reading {
 	case s.in.Flags&(flagSYN|flagRST|flagFIN) == flagSYN|flagRST && s.in.Packets <= 2 && s.silent() && s.outMin == 0,
 		s.in.Flags == flagSYN && s.in.Packets == 1 && s.outMin == 0: // the scanner does not even reset
 		return reading{stage: analyzers.StageNoData, sure: analyzers.Certain, fits: halfOpenFits}
-	case s.little() && s.refusedSo():
+	case s.little() && s.refusedSo(), s.resetUnasked():
 		return readUnanswered(s)
 	case s.little() && s.unanswered():
 		return reading{stage: analyzers.StageNoData, sure: analyzers.Possible, fits: littleFits}

@@ -25,9 +25,6 @@ func connections(t *testing.T) int {
 	if os.Getenv("ALBLAB_LONG") == "" {
 		return 2000
 	}
-	if n, err := strconv.Atoi(os.Getenv("ALBLAB_BENCHMARK_CONNECTIONS")); err == nil {
-		return n
-	}
 	t.Log("ALBLAB_LONG is set: this takes minutes")
 	return benchmark.DefaultConnections
 }
