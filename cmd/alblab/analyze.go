@@ -42,7 +42,7 @@ func analyzeCommand(a *app) *cobra.Command {
 		Long:  analyzeHelp,
 		Example: `  alblab analyze ./bundle
   alblab analyze ./AWSLogs --listener 443=TLS13-1-2-2021-06
-  alblab analyze access.log.gz conn_log.log.gz --listener 443=2016-08,mtls=verify
+  alblab analyze access.log.gz conn.log.gz --listener 443=2016-08,mtls=verify
   alblab analyze flow.txt --flow-format '${version} ${srcaddr} ${dstaddr} ...'`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -52,7 +52,7 @@ func analyzeCommand(a *app) *cobra.Command {
 		},
 	}
 	f := formatFlag(cmd, "text", "json")
-	cmd.Flags().StringArrayVar(&listeners, "listener", nil, "policy, client certificate mode and certificates of a port, as `PORT=POLICY[,mtls=verify][,cert=rsa]`; may be repeated")
+	cmd.Flags().StringArrayVar(&listeners, "listener", nil, "what a port has, as `PORT=POLICY`, with ,mtls=verify or ,cert=rsa behind it where that is so; may be repeated")
 	cmd.Flags().StringVar(&flowFormat, "flow-format", "", "`format` of flow logs that have no header row, as in AWS: '${version} ${account-id} ...'")
 	cmd.Flags().BoolVar(&strict, "strict", false, "exit 2 if a record is damaged")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -92,14 +92,15 @@ func (a *app) printAnalysis(r *analyzers.Report, format string, strict bool) err
 	if err := a.out.Flush(); err != nil {
 		return err
 	}
-	for _, p := range r.Problems {
+	shown := r.Problems[:min(len(r.Problems), fewWarnings)]
+	for _, p := range shown {
 		a.warn("%v", p)
 	}
-	if more := r.Damaged - len(r.Problems); more > 0 {
-		a.warn("%d more damaged records", more)
+	if more := r.Damaged - len(shown); more > 0 {
+		a.warn("and %d more", more)
 	}
 	if strict && r.Damaged > 0 {
-		return fmt.Errorf("%d damaged records", r.Damaged)
+		return errors.New(plural(r.Damaged, "damaged record"))
 	}
 	return nil
 }
@@ -114,8 +115,10 @@ func openEvidence(paths []string) (*evidence.Bundle, error) {
 		return nil, err
 	case len(b.Manifest.Files) == 0:
 		err := fmt.Errorf("no evidence in %s", strings.Join(paths, ", "))
-		for _, s := range b.Skipped {
-			err = fmt.Errorf("%w\n%s: %s", err, s.Name, s.Reason)
+		if n := len(b.Skipped); n == 1 {
+			err = fmt.Errorf("%w: %s", err, b.Skipped[0].Reason)
+		} else if n > 1 {
+			err = fmt.Errorf("%w: %s: %s, and %d more", err, b.Skipped[0].Name, b.Skipped[0].Reason, n-1)
 		}
 		return nil, hint(err, "flow logs without a header row need --flow-format unless they have the default format")
 	}

@@ -94,6 +94,9 @@ func printProblem(w io.Writer, err error) {
 	}
 }
 
+// fewWarnings is how many damaged places are told of one by one.
+const fewWarnings = 5
+
 // warn prints something that does not stop the work.
 func (a *app) warn(format string, args ...any) {
 	a.warnMu.Lock()
@@ -101,10 +104,11 @@ func (a *app) warn(format string, args ...any) {
 	fmt.Fprintf(a.err, "alblab: warning: %s\n", fmt.Sprintf(format, args...))
 }
 
-// usageError explains a wrong command line.
+// usageError explains a wrong command line. An error that has a hint keeps it.
 func usageError(cmd *cobra.Command, err error) error {
-	if err == nil {
-		return nil
+	var p *problem
+	if err == nil || errors.As(err, &p) && p.hint != "" {
+		return err
 	}
 	return hint(err, "see '%s --help'", cmd.CommandPath())
 }

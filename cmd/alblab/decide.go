@@ -44,7 +44,11 @@ func decideCommand(a *app) *cobra.Command {
 		Example: `  alblab decide --policy all hellos.txt
   alblab decide --policy TLS13-1-2-2021-06 --cert ecdsa:p384 hellos.txt
   jq -r 'select(.hello != "") | [.step, .hello] | @tsv' bundle/attempts.jsonl |
-      alblab decide --policy 2016-08`,
+      alblab decide --policy 2016-08
+
+  # from a capture, for hellos that lie in one segment each:
+  tshark -r capture.pcap -Y tls.handshake.type==1 -T fields -e tcp.payload |
+      alblab decide --policy all -`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return usageError(cmd, fmt.Errorf("want one file, got %d", len(args)))
@@ -68,7 +72,7 @@ func decideCommand(a *app) *cobra.Command {
 		defer in.Close()
 		damaged, err := d.all(in, file)
 		if err == nil && strict && damaged > 0 {
-			err = fmt.Errorf("%d damaged lines", damaged)
+			err = errors.New(plural(damaged, "damaged line"))
 		}
 		return err
 	}
@@ -84,7 +88,14 @@ func (a *app) open(args []string) (io.ReadCloser, string, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, "", hint(err, "check the path, or give - to read standard input")
 	}
-	return f, args[0], err
+	if err != nil {
+		return nil, "", err
+	}
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		_ = f.Close() // nothing was written
+		return nil, "", hint(fmt.Errorf("%s is a folder", args[0]), "give a file, or - to read standard input")
+	}
+	return f, args[0], nil
 }
 
 // decider asks policies about hellos.
@@ -128,18 +139,24 @@ func (d *decider) all(in io.Reader, file string) (damaged int, err error) {
 		var bad *evidence.ParseError
 		switch {
 		case errors.Is(err, io.EOF):
+			if damaged > fewWarnings {
+				d.app.warn("and %d more", damaged-fewWarnings)
+			}
 			return damaged, nil
 		case errors.As(err, &bad):
-			damaged++
-			d.app.warn("%v", bad)
-			continue
 		case err != nil:
-			return damaged, fmt.Errorf("reading %s: %w", file, err)
+			return damaged, err
 		}
-		h, err := parseHelloLine(line)
-		if err != nil {
-			damaged++
-			d.app.warn("%v", lines.Damaged("", err.Error()))
+		var h *helloLine
+		if bad == nil {
+			if h, err = parseHelloLine(line); err != nil {
+				bad = lines.Damaged("", err.Error())
+			}
+		}
+		if bad != nil {
+			if damaged++; damaged <= fewWarnings {
+				d.app.warn("%v", bad)
+			}
 			continue
 		}
 		if h == nil {

@@ -20,13 +20,14 @@ import (
 const importClientsHelp = `Make a catalogue of your own clients: one text file for each, for the flag
 --catalog of 'alblab simulate' and 'alblab probe'.
 
-FILE is a packet capture (pcap, pcapng, what a traffic mirror's target received),
-of which every different ClientHello becomes a client; or the client simulations
-of testssl.sh, etc/client-simulation.txt, which are read and never executed.
+FILE is a packet capture (pcap, pcapng, what a traffic mirror's target got),
+of which every different ClientHello becomes a client; or the client
+simulations of testssl.sh, etc/client-simulation.txt, which are read and never
+executed.
 
-Random values, key shares, sessions and the names of servers are not kept. Rename
-the clients in their files as you like. What cannot be read is warned of with its
-place; with --strict the exit code is then 2.`
+Random values, key shares, sessions and the names of servers are not kept.
+Rename the clients in their files as you like. What cannot be read is warned of
+with its place; with --strict the exit code is then 2.`
 
 func importCommand(a *app) *cobra.Command {
 	return parent("import", "Import clients from captures and other catalogues", "Import clients from captures and other catalogues.",

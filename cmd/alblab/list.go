@@ -19,7 +19,7 @@ import (
 
 func listCommand(a *app) *cobra.Command {
 	return parent("list", "List scenarios, policies, clients or signatures",
-		"List what alblab knows: the scenarios it can run, the security policies of an\nApplication Load Balancer, its clients, and the signatures that it recognises in evidence.",
+		"List what alblab knows: the scenarios it can run, the security policies of an\nApplication Load Balancer, its clients, and the signatures that it recognises in\nevidence.",
 		listOf(a, "scenarios", "Scenarios that 'alblab run' can run", listScenarios),
 		listOf(a, "policies", "Security policies, with their TLS versions", listPolicies),
 		listOf(a, "clients", "Clients: shapes that scenarios use, and the catalogue of real ones", listClients),
@@ -37,6 +37,9 @@ type row struct {
 // listOf is one of the lists.
 func listOf(a *app, use, short string, rows func() []row) *cobra.Command {
 	cmd := &cobra.Command{Use: use, Short: short, Long: short + ".", Args: exactly(0, "no arguments")}
+	if use == "policies" {
+		cmd.SuggestFor = []string{"policy"} // the others' singulars are near enough
+	}
 	f := formatFlag(cmd, "text", "json")
 	cmd.RunE = func(*cobra.Command, []string) error {
 		all := rows()
@@ -100,7 +103,7 @@ func listScenarios() []row {
 func listPolicies() []row {
 	var out []row
 	for _, p := range policy.All() {
-		doc := fmt.Sprintf("%-9s %d suites, %d groups", versionSpan(p.Versions), len(p.Suites), len(p.Groups))
+		doc := fmt.Sprintf("%-9s %s, %s", versionSpan(p.Versions), plural(len(p.Suites), "suite"), plural(len(p.Groups), "group"))
 		out = append(out, row{strings.TrimPrefix(p.Name, policy.Prefix), doc, struct {
 			Name     string   `json:"name"`
 			Family   string   `json:"family"`
@@ -147,7 +150,7 @@ func listClients() []row {
 		out = append(out, row{p.Name, p.Doc, clientRow{Name: p.Name, Doc: p.Doc, Kind: p.Kind.String()}})
 	}
 	for _, c := range catalog.All() {
-		doc := fmt.Sprintf("%-9s %d suites", versionSpan(slices.Compact([]wire.Version{c.Min, c.Max})), len(c.Suites))
+		doc := fmt.Sprintf("%-9s %s", versionSpan(slices.Compact([]wire.Version{c.Min, c.Max})), plural(len(c.Suites), "suite"))
 		if c.Year != 0 {
 			doc += fmt.Sprintf(", %d", c.Year)
 		}

@@ -65,3 +65,11 @@ func checkOutDir(dir string) error {
 	}
 	return os.Remove(probe)
 }
+
+// plural is "1 suite", "2 suites".
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

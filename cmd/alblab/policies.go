@@ -14,7 +14,7 @@ func policyByName(name string) (*policy.Policy, error) {
 	p, err := policy.ByName(name)
 	var unknown *policy.UnknownError
 	if errors.As(err, &unknown) && len(unknown.Nearest) == 0 {
-		return nil, hint(err, "'alblab list policies' names them all")
+		return nil, hint(err, "'alblab list policies' shows all names")
 	}
 	return p, err
 }

@@ -51,11 +51,12 @@ func newRoot(a *app) *cobra.Command {
 		}
 	}
 	add("lab", runCommand(a), serveCommand(a), benchmarkCommand(a), simulateCommand(a), probeCommand(a))
-	add("evidence", analyzeCommand(a), importCommand(a))
+	add("evidence", analyzeCommand(a), filterCommand(a), importCommand(a))
 	add("policies", decideCommand(a), showCommand(a), diffCommand(a))
 	root.AddCommand(listCommand(a), versionCommand(a))
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.SetFlagErrorFunc(usageError)
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", fmt.Sprintf(".FlagUsagesWrapped %d ", columns)))
 	return root
 }
 
@@ -99,7 +100,7 @@ func exactly(n int, what string) cobra.PositionalArgs {
 		if len(args) == n {
 			return nil
 		}
-		return usageError(cmd, fmt.Errorf("want %s, got %d arguments", what, len(args)))
+		return usageError(cmd, fmt.Errorf("want %s, got %s", what, plural(len(args), "argument")))
 	}
 }
 

@@ -70,7 +70,7 @@ func runCommand(a *app) *cobra.Command {
 		perr := a.printRun(r, f.value, took)
 		a.negate = r.Failed > 0
 		if err == nil && r.Errors > 0 {
-			err = fmt.Errorf("%d scenarios could not be run", r.Errors)
+			err = errors.New(plural(r.Errors, "scenario") + " could not be run")
 		}
 		return errors.Join(err, saved, perr)
 	}

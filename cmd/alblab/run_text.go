@@ -124,7 +124,7 @@ func (a *app) printJUnit(r *scenarios.Report, took time.Duration) error {
 		c := junitCase{Name: v.Name, Class: "alblab.scenarios"}
 		switch v.Verdict {
 		case scenarios.Fail:
-			c.Failure = &junitText{fmt.Sprintf("%d differences", len(v.Reasons)), v.Story()}
+			c.Failure = &junitText{plural(len(v.Reasons), "difference"), v.Story()}
 		case scenarios.Error:
 			c.Error = &junitText{v.Message, v.Story()}
 		case scenarios.Skip:

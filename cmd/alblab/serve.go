@@ -46,7 +46,7 @@ func serveCommand(a *app) *cobra.Command {
 		Short: "Let real clients (curl, browsers) talk to the lab's load balancer",
 		Long:  serveHelp,
 		Example: `  alblab serve
-  alblab serve --policy FS-1-2-Res-2020-10       # then: curl --tls-max 1.1 -v ...
+  alblab serve --policy FS-1-2-Res-2020-10    # then: curl --tls-max 1.1 -v ...
   alblab serve --mtls verify --out ./bundle
   alblab serve --listen 127.0.0.1:0 --listen '[::1]:0'`,
 		Args: exactly(0, "no arguments"),

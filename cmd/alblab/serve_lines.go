@@ -164,11 +164,7 @@ func (p *printer) line(e ended) string {
 	if e.outcome.ALPN != "" {
 		alpn = " " + e.outcome.ALPN
 	}
-	requests := "requests"
-	if e.requests == 1 {
-		requests = "request"
-	}
-	return fmt.Sprintf("%s%s%s, completed, %d %s", head, done, alpn, e.requests, requests)
+	return fmt.Sprintf("%s%s%s, completed, %s", head, done, alpn, plural(e.requests, "request"))
 }
 
 // endedByClient says how a client left a handshake that nobody refused it, "" if it did not.
@@ -253,7 +249,7 @@ func offer(h *wire.ClientHello) string {
 			suites++
 		}
 	}
-	s := fmt.Sprintf("up to %s, %d suites", top, suites)
+	s := fmt.Sprintf("up to %s, %s", top, plural(suites, "suite"))
 	if h.ServerName != "" {
 		s += fmt.Sprintf(", SNI %q", h.ServerName)
 	}

@@ -43,7 +43,7 @@ func newPolicyJSON(p *policy.Policy) policyJSON {
 func showPolicyCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "policy NAME",
-		Short: "Show a security policy: versions, suites, groups, signature schemes",
+		Short: "Show a security policy: versions, suites, groups, schemes",
 		Long: `Show a security policy in full. Lists stand in the load balancer's order of
 preference. The name may be given without ELBSecurityPolicy-.`,
 		Example:           "  alblab show policy TLS13-1-2-2021-06\n  alblab show policy 2016-08 --format json",

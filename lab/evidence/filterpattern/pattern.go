@@ -95,11 +95,7 @@ func (p *Pattern) Match(event []byte) bool {
 	if len(p.tail) == 0 {
 		return true
 	}
-	count := t
-	n := 0
-	for _, ok := count.next(); ok; _, ok = count.next() {
-		n++
-	}
+	n := Count(t.b[t.i:])
 	if n < len(p.tail) {
 		return false
 	}

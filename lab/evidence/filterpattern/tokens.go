@@ -58,3 +58,14 @@ func (t *tokens) enclosed(closing byte) ([]byte, bool) {
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
 func trimSpaces(b []byte) []byte { return bytes.Trim(b, " \t\n\r") }
+
+// Count returns the number of an event's tokens, which is the number of positions of a pattern without an ellipsis that
+// can match it.
+func Count(event []byte) int {
+	t := tokens{b: event}
+	n := 0
+	for _, ok := t.next(); ok; _, ok = t.next() {
+		n++
+	}
+	return n
+}
