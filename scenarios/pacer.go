@@ -22,7 +22,8 @@ type Pacer struct {
 
 type sleeper struct {
 	at   time.Time
-	wake chan struct{}
+	wake chan struct{} // nil for a call
+	call func()
 }
 
 // paceStep is how far a pacer moves the clock at most when no client is to be woken before. A client that begins to sleep
@@ -60,7 +61,7 @@ func (p *Pacer) Sleep(d time.Duration) error {
 		p.mu.Unlock()
 		return errPaceOver
 	}
-	s := sleeper{p.timed.Now().Add(d), make(chan struct{})}
+	s := sleeper{at: p.timed.Now().Add(d), wake: make(chan struct{})}
 	p.sleepers = append(p.sleepers, s)
 	p.mu.Unlock()
 	<-s.wake
@@ -70,6 +71,13 @@ func (p *Pacer) Sleep(d time.Duration) error {
 		return errPaceOver
 	}
 	return nil
+}
+
+// After calls f once so much of the lab's time has passed, if Run goes on for so long.
+func (p *Pacer) After(d time.Duration, f func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sleepers = append(p.sleepers, sleeper{at: p.timed.Now().Add(d), call: f})
 }
 
 // Run moves the clock until all clients have ended, at most by limit. Clients that are not done then are told so when they
@@ -120,11 +128,14 @@ func (p *Pacer) wake() {
 	defer p.mu.Unlock()
 	rest := p.sleepers[:0]
 	for _, s := range p.sleepers {
-		if s.at.After(now) {
+		switch {
+		case s.at.After(now):
 			rest = append(rest, s)
-			continue
+		case s.call != nil:
+			go s.call()
+		default:
+			close(s.wake)
 		}
-		close(s.wake)
 	}
 	p.sleepers = rest
 }
@@ -134,7 +145,9 @@ func (p *Pacer) stop() {
 	defer p.mu.Unlock()
 	p.stopped = true
 	for _, s := range p.sleepers {
-		close(s.wake)
+		if s.call == nil {
+			close(s.wake)
+		}
 	}
 	p.sleepers = nil
 }

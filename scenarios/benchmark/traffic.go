@@ -96,16 +96,26 @@ func (t *traffic) run(ctx context.Context, n int) ([]*truth, error) {
 	if err := t.findScanners(ctx, deeds); err != nil {
 		return nil, err
 	}
+	busy := map[*deed]bool{}
 	for _, d := range deeds {
+		busy[d] = true
 		t.pace.Go(func() {
-			if err := t.act(ctx, d); err != nil {
-				t.mu.Lock()
+			err := t.act(ctx, d)
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			delete(busy, d)
+			if err != nil {
 				t.errs = append(t.errs, fmt.Errorf("%s: %w", d.shape.name, err))
-				t.mu.Unlock()
 			}
 		})
 	}
 	if err := t.pace.Run(ctx, window+limit); err != nil {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		for d := range busy {
+			err = fmt.Errorf("%w; %d clients are not done, one of them %s (client %d, bad path: %t)", err, len(busy), d.shape.name, d.from.Client, bad(d.from))
+			break
+		}
 		return nil, err
 	}
 	if len(t.errs) > 0 {
@@ -215,7 +225,7 @@ func (t *traffic) call(ctx context.Context, d *deed, conn net.Conn, start time.T
 	}
 	lossy := bad(d.from)
 	if lossy {
-		_ = conn.SetDeadline(t.timed.Now().Add(clientPatience))
+		t.pace.After(clientPatience, func() { _ = conn.Close() })
 	}
 	a, err := clients.Do(ctx, d.manner.Conn(conn, t.pace.Sleep), c)
 	if err != nil {
