@@ -33,10 +33,10 @@ before anything that matters.`
 
 // serveFlags are what the user asks for.
 type serveFlags struct {
-	policy, mtls, spec, out, capture string
-	listen                           []string
-	allowRemote                      bool
-	seed                             uint64
+	policy, cert, mtls, spec, out, capture string
+	listen                                 []string
+	allowRemote                            bool
+	seed                                   uint64
 }
 
 func serveCommand(a *app) *cobra.Command {
@@ -53,9 +53,10 @@ func serveCommand(a *app) *cobra.Command {
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&f.policy, "policy", "TLS13-1-2-2021-06", "security policy, by `NAME`")
+	fl.StringVar(&f.cert, "cert", "both", "the load balancer's certificates: rsa, ecdsa, both, rsa:3072, ...; an RSA key delays the first client that needs it")
 	fl.StringVar(&f.mtls, "mtls", "off", "client certificates: off, verify or passthrough")
 	fl.StringArrayVar(&f.listen, "listen", []string{"127.0.0.1:8443"}, "loopback `ADDRESS:PORT`, port 0 is any free one; may be repeated")
-	fl.StringVar(&f.spec, "spec", "", "lab description as JSON in `FILE`, in place of --policy and --mtls; listeners get ports from --listen upwards")
+	fl.StringVar(&f.spec, "spec", "", "lab description as JSON in `FILE`, in place of --policy, --cert and --mtls; listeners get ports from --listen upwards")
 	fl.StringVar(&f.out, "out", "", "keep the evidence in `DIR`, which must be new or empty")
 	fl.StringVar(&f.capture, "capture", "full", "packets to keep with --out: full, hello or off")
 	fl.BoolVar(&f.allowRemote, "allow-remote", false, "allow --listen on addresses that other machines can reach")
@@ -64,8 +65,8 @@ func serveCommand(a *app) *cobra.Command {
 	_ = cmd.RegisterFlagCompletionFunc("mtls", cobra.FixedCompletions([]cobra.Completion{"off", "verify", "passthrough"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("capture", cobra.FixedCompletions([]cobra.Completion{"full", "hello", "off"}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if f.spec != "" && (fl.Changed("policy") || fl.Changed("mtls")) {
-			return usageError(cmd, errors.New("--spec says policy and mtls itself: leave out --policy and --mtls"))
+		if f.spec != "" && (fl.Changed("policy") || fl.Changed("cert") || fl.Changed("mtls")) {
+			return usageError(cmd, errors.New("--spec says policy, certificates and mtls itself: leave out --policy, --cert and --mtls"))
 		}
 		spec, err := f.labSpec()
 		if err != nil {
@@ -98,7 +99,10 @@ func (f *serveFlags) labSpec() (lab.Spec, error) {
 		if err != nil {
 			return spec, err
 		}
-		l := lab.Listener{Port: 443, SSLPolicy: p.Name, MTLSMode: f.mtls}
+		if _, err := parseCertSet(f.cert); err != nil {
+			return spec, err
+		}
+		l := lab.Listener{Port: 443, SSLPolicy: p.Name, Certificate: f.cert, MTLSMode: f.mtls}
 		switch f.mtls {
 		case "off", "verify":
 		case "passthrough":

@@ -179,6 +179,19 @@ func TestServeVerify(t *testing.T) {
 	require.FileExists(t, filepath.Join(out, "capture.pcap"))
 }
 
+// TestServeCertificate: the certificates are those that were asked for.
+func TestServeCertificate(t *testing.T) {
+	s := startServe(t, "--listen", "127.0.0.1:0", "--cert", "ecdsa:p384")
+	res, err := s.client(t, &tls.Config{}).Get(s.url)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	require.Equal(t, x509.ECDSA, res.TLS.PeerCertificates[0].PublicKeyAlgorithm)
+	_, err = s.client(t, &tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}}).Get(s.url)
+	require.Error(t, err)
+	s.find(t, `refused: no-common-suite; cure: .*an additional certificate rsa`)
+	require.Equal(t, exitDone, s.end(t), s.errs)
+}
+
 // TestServeCurl is experiment 1 by hand: curl's own words, and its exit code.
 func TestServeCurl(t *testing.T) {
 	curl := tooltest.Need(t, "curl")
@@ -214,6 +227,8 @@ func TestServeErrors(t *testing.T) {
 		{"not loopback", []string{"--listen", "0.0.0.0:8443"}, []string{"other machines could reach", "--allow-remote"}},
 		{"no address", []string{"--listen", "8443"}, []string{"--listen 8443", "hint: "}},
 		{"unknown policy", []string{"--policy", "TLS13-1-2-2021-60"}, []string{"did you mean ELBSecurityPolicy-TLS13-1-2-2021-06"}},
+		{"unknown certificate", []string{"--cert", "dsa"}, []string{`certificate "dsa"`, "hint: certificates are rsa, ecdsa"}},
+		{"spec and certificate", []string{"--spec", bad, "--cert", "rsa"}, []string{"leave out --policy, --cert and --mtls"}},
 		{"unknown mode", []string{"--mtls", "on"}, []string{"--mtls is off, verify or passthrough"}},
 		{"capture", []string{"--capture", "some"}, []string{"--capture is full, hello or off"}},
 		{"spec and policy", []string{"--spec", bad, "--policy", "2016-08"}, []string{"leave out --policy"}},
