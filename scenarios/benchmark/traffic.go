@@ -99,6 +99,8 @@ func (t *traffic) run(ctx context.Context, n int) ([]*truth, error) {
 	busy := map[*deed]bool{}
 	for _, d := range deeds {
 		busy[d] = true
+	}
+	for _, d := range deeds {
 		t.pace.Go(func() {
 			err := t.act(ctx, d)
 			t.mu.Lock()
