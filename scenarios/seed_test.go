@@ -13,6 +13,7 @@ import (
 	"github.com/alblab/alblab/lab"
 	"github.com/alblab/alblab/lab/embedded"
 	"github.com/alblab/alblab/lab/evidence"
+	"github.com/alblab/alblab/lab/evidence/flowlog"
 	"github.com/alblab/alblab/lab/pki"
 	"github.com/alblab/alblab/scenarios"
 )
@@ -63,20 +64,17 @@ func withoutChance(t *testing.T, b *evidence.Bundle, f evidence.File) string {
 	text, err := fs.ReadFile(b.FS, f.Name)
 	require.NoError(t, err)
 	var out strings.Builder
-	n, long := 0, longHellos(string(text))
+	flows := bytesByClient(string(text))
 	for line := range strings.Lines(string(text)) {
-		n++
 		switch f.Kind {
 		case evidence.KindFlow:
 			fields := strings.Fields(line)
-			packets, err := strconv.Atoi(fields[8])
-			toTarget := fields[5] == "80" || fields[6] == "80"
-			switch flags := fields[14]; {
-			case n == 1: // the header row
-			case flags == "3" || flags == "19" || flags == "22" && long[fields[4]+" "+fields[6]]:
+			client, _ := flowClient(fields)
+			if sum := flows[client]; sum.out > answered || sum.in > 3*1500 {
 				fields[8], fields[9] = "packets", "bytes"
-			case err == nil && (packets > 4 || toTarget || flags == "22" && len(fields[9]) > 3): // certificates went over it, or a request raced the reset
-				fields[8], fields[9] = "packets", "bytes"
+				if flags, err := strconv.Atoi(fields[14]); err == nil && flags&flowlog.SYN == 0 {
+					fields[14] = "flags" // a later window: a client's FIN may cross the load balancer's reset
+				}
 			}
 			line = strings.Join(fields, " ") + "\n"
 		case evidence.KindAttempts:
@@ -94,15 +92,42 @@ func withoutChance(t *testing.T, b *evidence.Bundle, f evidence.File) string {
 	return out.String()
 }
 
-// longHellos are the client addresses and ports that sent more than three full segments: how many of those the load
-// balancer acknowledges before it refuses is TCP's affair.
-func longHellos(flowLog string) map[string]bool {
-	long := map[string]bool{}
+// answered is more than the load balancer sends to a client whose hello it refuses: SYN-ACK, ACKs, RST.
+const answered = 400
+
+// byteSums are a connection's bytes, from the client and to it.
+type byteSums struct{ in, out int }
+
+// bytesByClient sums a flow log up by the client's address and port. Packets and bytes of a connection may vary once the
+// load balancer has answered more than a refusal takes, and when the hello took more than three full segments: how many of
+// those are acknowledged before the refusal is TCP's affair.
+func bytesByClient(flowLog string) map[string]byteSums {
+	sums := map[string]byteSums{}
 	for line := range strings.Lines(flowLog) {
 		fields := strings.Fields(line)
-		if bytes, err := strconv.Atoi(fields[9]); err == nil && bytes > 3*1500 {
-			long[fields[3]+" "+fields[5]] = true
+		client, out := flowClient(fields)
+		sum := sums[client]
+		if n, _ := strconv.Atoi(field(fields, 9)); out {
+			sum.out += n
+		} else {
+			sum.in += n
 		}
+		sums[client] = sum
 	}
-	return long
+	return sums
+}
+
+// flowClient is the address and port at the other end of the load balancer's interface, and whether the record is of the way out.
+func flowClient(fields []string) (client string, out bool) {
+	if field(fields, 17) == "egress" {
+		return fields[4] + " " + fields[6], true
+	}
+	return field(fields, 3) + " " + field(fields, 5), false
+}
+
+func field(fields []string, i int) string {
+	if i >= len(fields) {
+		return "" // of another file
+	}
+	return fields[i]
 }
