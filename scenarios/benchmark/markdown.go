@@ -88,7 +88,7 @@ func (m *MixResult) mistakes(b *strings.Builder, view string) {
 		if s.View != view {
 			continue
 		}
-		for _, x := range s.Mistakes {
+		for _, x := range s.Mistakes[:min(len(s.Mistakes), 3)] {
 			fmt.Fprintf(b, "  - %s\n", x)
 		}
 	}
