@@ -14,7 +14,7 @@ import (
 func readCapture(c *correlate.Conn, l analyzers.Listener) reading {
 	v := viewOf(c)
 	p := c.Capture
-	if p.FromClient.Lost && p.Hello == nil || p.FromServer.Lost && p.ServerHello == nil || p.Handshake == capture.HandshakeUnseen && p.Hello == nil {
+	if p.FromClient.Lost && p.Hello == nil && p.HelloErr == nil && len(p.NotTLS) == 0 || p.FromServer.Lost && p.ServerHello == nil || p.Handshake == capture.HandshakeUnseen && p.Hello == nil {
 		return reading{} // the packets that matter are missing
 	}
 	switch {
@@ -51,7 +51,10 @@ func (v *view) readSilence() reading {
 }
 
 // timedOut is the reading of a client that fell silent.
-func timedOut(by basis) reading {
+func (v *view) timedOut(by basis) reading {
+	if v.clientReset { // who answers a FIN so has been gone before: its own end was lost
+		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Certain, fits: silentByClient, by: by}
+	}
 	return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Certain, fits: []string{HandshakeTimeout}, by: by}
 }
 
@@ -63,7 +66,7 @@ func (v *view) readUnanswered() reading {
 	case v.ended == capture.SideServer && v.damage != "":
 		return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Certain, fits: []string{MalformedHello}, by: byPackets}
 	case v.silent:
-		return timedOut(byPackets)
+		return v.timedOut(byPackets)
 	case v.ended == capture.SideServer && v.incomplete:
 		return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Likely, fits: []string{RefusedFirstFlight}, by: byPackets}
 	case v.ended == capture.SideServer:
@@ -86,7 +89,7 @@ func (v *view) readTLS12(l analyzers.Listener) reading {
 	case v.ended != capture.SideServer:
 		return reading{}
 	case v.silent:
-		return timedOut(byPackets)
+		return v.timedOut(byPackets)
 	case v.certRequest && v.certificate == capture.CertificateEmpty && l.MTLS != "passthrough":
 		return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Certain, fits: []string{ClientCertificateMissing}, by: byPackets,
 			show: "a CertificateRequest, an empty Certificate, then "}
@@ -110,7 +113,7 @@ func (v *view) readTLS13(c *correlate.Conn, l analyzers.Listener) reading {
 		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Certain, fits: []string{ServerCertificateDistrusted, ClosedByClient}, by: by,
 			show: "an encrypted alert of the client and no Finished, then "}
 	case v.silent && !v.flight:
-		return timedOut(by)
+		return v.timedOut(by)
 	case v.ended == capture.SideServer && !v.flight:
 		return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Certain, fits: []string{RefusedLater}, by: by}
 	case failed && v.flight && (v.ended == capture.SideServer || v.serverReset || l.MTLS == "verify"): // it may have closed behind its flight

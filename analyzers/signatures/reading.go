@@ -178,8 +178,9 @@ func readFailedFlow(s *shape, l analyzers.Listener) reading {
 	switch {
 	case s.unanswered():
 		return readFailedUnanswered(s)
-	case s.serverReset() && !s.serverFIN() && !s.clientReset(): // a RST behind a FIN answers what came too late
-		return reading{stage: analyzers.StageRefusedLater, sure: sureUnless(s.clientFIN()), fits: later(l, s.clientFIN())}
+	case s.serverReset() && !s.serverFIN(): // a RST behind a FIN answers what came too late
+		doubt := s.clientFIN() || s.clientReset()
+		return reading{stage: analyzers.StageRefusedLater, sure: sureUnless(doubt), fits: later(l, doubt)}
 	case s.flags && s.lasted():
 		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Likely, fits: slices.Concat(silentByClient, later(l, false))}
 	case s.flags: // the client's end alone: its alert, or its patience
@@ -234,7 +235,7 @@ func readFlow(c *correlate.Conn, l analyzers.Listener, gaps bool) reading {
 		return reading{}
 	}
 	s := shapeOf(c)
-	s.partial = s.partial || gaps && s.uneven()
+	s.partial = s.partial || gaps && (s.uneven() || s.clientFIN() && !s.serverFIN() && !s.serverReset())
 	var r reading
 	switch {
 	case s.flags:
@@ -259,7 +260,7 @@ func readFlags(s *shape, l analyzers.Listener) reading {
 		return reading{stage: analyzers.StageNoData, sure: analyzers.Certain, fits: halfOpenFits}
 	case s.little() && s.refusedSo(), s.resetUnasked():
 		return readUnanswered(s)
-	case s.little() && s.unanswered():
+	case s.silent() && s.unanswered() && (s.little() || s.clientReset() && s.in.Packets > 3): // a reset may lack timestamps
 		return reading{stage: analyzers.StageNoData, sure: analyzers.Possible, fits: littleFits}
 	case s.silent() && s.unanswered() && !s.lasted():
 		return reading{stage: analyzers.StageNoData, sure: analyzers.Likely, fits: closedAtOnce}
@@ -322,7 +323,7 @@ func readSizes(s *shape) reading {
 	switch {
 	case s.partial:
 		return readPartial(s)
-	case s.little() && s.unanswered():
+	case s.silent() && s.unanswered() && (s.little() || s.in.Packets > 4):
 		return reading{stage: analyzers.StageNoData, sure: analyzers.Possible, fits: littleOrRefused}
 	case s.silent() && s.unanswered() && s.in.Packets <= 2:
 		return reading{stage: analyzers.StageNoData, sure: analyzers.Possible, fits: []string{HalfOpenScan, ConnectAndClose, ConnectedNoData}}

@@ -30,7 +30,7 @@ type view struct {
 	ended       capture.Side // who ended the connection first: a fatal alert, FIN or RST
 	reset       bool         // by RST
 	serverReset bool         // the load balancer sent a RST, first or not
-	clientReset bool         // the client did
+	clientReset bool         // the client did, and never sent a FIN
 	silent      bool         // the load balancer closed with a FIN after the client had long been silent, or not come to an end of its hello
 }
 
@@ -78,7 +78,7 @@ func viewOf(c *correlate.Conn) view {
 		ended:       p.EndedBy,
 		reset:       p.Ending == capture.EndingRST,
 		serverReset: p.FromServer.RSTFrame != 0,
-		clientReset: p.FromClient.RSTFrame != 0,
+		clientReset: p.FromClient.RSTFrame != 0 && p.FromClient.FINFrame == 0,
 	}
 	if p.HelloErr != nil {
 		v.damage = p.HelloErr.Error()

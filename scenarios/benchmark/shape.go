@@ -127,14 +127,17 @@ func (g *generator) next() *deed {
 	}
 	d := &deed{shape: g.shapes[i], from: g.mix.vantage(g.Rand), listener: current, at: time.Duration(g.IntN(int(window/paceGrain))) * paceGrain}
 	d.shape.draw(g, d)
-	if bad(d.from) && d.stage == analyzers.StageNoData {
-		d.hidden() // it shows who ended it only if all of its few packets came, and in order
+	if bad(d.from) && (d.stage == analyzers.StageNoData || d.manner != nil && d.manner.Quit != "" && d.manner.By == wire.EndingReset) {
+		d.hidden() // who ended it shows only if all of its few packets came, and in order; a reset is sent but once
 	}
 	if d.profile == nil && d.syns == nil {
 		d.profile = clients.Curl()
 	}
 	if d.manner == nil && g.Float64() < g.mix.slow {
 		d.manner = g.pieces()
+		if d.profile != nil && d.profile.HelloLen > 1000 {
+			d.manner.Pause /= 10 // it must be whole before the load balancer loses patience
+		}
 	}
 	return d
 }
