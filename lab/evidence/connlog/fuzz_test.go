@@ -52,6 +52,9 @@ func checkRoundTrip(t *testing.T, r *Record) {
 	if want.HandshakeLatency > 0 {
 		want.HandshakeLatency = want.HandshakeLatency.Truncate(time.Millisecond)
 	}
+	if want.LeafSubject != "" { // control characters are written escaped, and names are read as they stand
+		want.LeafSubject = string(appendSubject(nil, want.LeafSubject))
+	}
 	n := 0
 	for again, err := range Records(bytes.NewReader(text), nil) {
 		if err != nil {
