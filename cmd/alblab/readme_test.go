@@ -21,10 +21,59 @@ func TestReadme(t *testing.T) {
 	require.Contains(t, string(text), "go test ./... ")
 
 	script, commands := readmeScript(string(text))
+	script += inlineScript(t, string(text))
 	require.Greater(t, commands, 4, "the README's commands were not found")
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "readme.txtar"), []byte(script), 0o644))
 	testscript.Run(t, testscript.Params{Dir: dir, RequireExplicitExec: true})
+}
+
+// placeholders are what the README's tables write where a user puts something of their own, and what the test puts there.
+var placeholders = strings.NewReplacer(
+	"./my-logs", "evidence", "443=POLICY", "443=TLS13-1-2-2021-06", "--policy NAME", "--policy 2016-08", "policy NAME", "policy 2016-08",
+	"policy A B", "policy 2016-08 TLS13-1-2-2021-06", "COMMAND", "run", "'[version, ...]'", "'[version, ...]'", "flow.log", "evidence/flow.log",
+)
+
+// elsewhere are commands that need a server that goes on, and the test that runs them.
+var elsewhere = map[string]string{
+	"alblab serve --policy FS-1-2-Res-2020-10": "TestRealClients", "alblab serve": "TestRealClients", "alblab import clients": "TestScripts", "alblab simulate HOST:PORT": "TestSimulateServed",
+	"alblab probe HOST:PORT --as NAME": "TestScripts", "alblab benchmark": "TestScripts/benchmark",
+	"alblab ...": "", "alblab run": "TestScripts/run", // the run without names is TestScenarios as well
+}
+
+// inlineScript runs the commands that the README shows within its text, and those of blocks without a prompt.
+func inlineScript(t *testing.T, text string) string {
+	hello, err := os.ReadFile("testdata/readme-hello.hex")
+	require.NoError(t, err)
+	var b strings.Builder
+	n := 0
+	for _, m := range regexp.MustCompile("`(alblab [^`]+)`|(?m)^(alblab [a-z]+ [^`\n]*--[^`\n]+)$").FindAllStringSubmatch(text, -1) {
+		command := m[1] + m[2]
+		if test, ok := elsewhere[command]; ok {
+			if name, _, _ := strings.Cut(test, "/"); name != "" {
+				requireTest(t, name)
+			}
+			continue
+		}
+		b.WriteString("exec " + placeholders.Replace(command) + "\n")
+		n++
+	}
+	require.Greater(t, n, 5, "the README's commands were not found")
+	return b.String() + "-- hello.hex --\n" + string(hello)
+}
+
+// requireTest fails if no test of this package has the name.
+func requireTest(t *testing.T, name string) {
+	files, err := filepath.Glob("*_test.go")
+	require.NoError(t, err)
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		require.NoError(t, err)
+		if strings.Contains(string(text), "func "+name+"(") {
+			return
+		}
+	}
+	t.Fatalf("README.md relies on %s, which is not there", name)
 }
 
 // readmeScript turns the README's fenced blocks into a script. A block's lines without a prompt are output: of its
