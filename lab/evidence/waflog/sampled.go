@@ -53,6 +53,12 @@ func decodeSamples(list json.RawMessage, line int, file string, yield func(*Reco
 			}
 			continue
 		}
+		if s.Action == "" {
+			if !yield(nil, &evidence.ParseError{File: file, Line: line, Field: "Action", Msg: "missing: this is no sampled request: " + evidence.Quote(e)}) {
+				return false
+			}
+			continue
+		}
 		rec := &Record{
 			Line: line, Timestamp: int64(s.Timestamp), FormatVersion: 1, Action: s.Action,
 			TerminatingRuleID: s.RuleNameWithinRuleGroup, ResponseCodeSent: s.ResponseCodeSent, Labels: s.Labels,
