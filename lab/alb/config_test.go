@@ -5,10 +5,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/alblab/alblab/lab/evidence"
-	"github.com/alblab/alblab/lab/evidence/accesslog"
-	"github.com/alblab/alblab/lab/wire"
 )
 
 func TestConfigErrors(t *testing.T) {
