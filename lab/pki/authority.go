@@ -6,7 +6,6 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"fmt"
@@ -38,7 +37,7 @@ func newKey(kind string) (crypto.Signer, error) {
 	if _, err := fmt.Sscanf(kind, "rsa%d", &bits); err != nil {
 		return nil, fmt.Errorf("unknown key %q", kind)
 	}
-	return rsa.GenerateKey(rand.Reader, bits)
+	return newRSA(bits, 2)
 }
 
 // serial is a random positive number of at most 127 bits (RFC 5280, section 4.1.2.2, allows 20 octets).

@@ -2,6 +2,7 @@ package pki
 
 import (
 	"crypto"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -86,7 +87,7 @@ func (p *PKI) ServerLater(key string) (get func() (tls.Certificate, error), err 
 }
 
 func (p *PKI) newServer(k serverKey) (tls.Certificate, error) {
-	// Two RSA keys are wanted; on two cores they take the time of one.
+	// Two RSA keys are wanted; what one search leaves idle the other uses.
 	type made struct {
 		key crypto.Signer
 		err error
@@ -157,7 +158,7 @@ func (p *PKI) serverIssuer(k serverKey) (*authority, error) {
 		if err != nil {
 			return nil, err
 		}
-		key, err := keep(p, "server rsa issuer key", func() (crypto.Signer, error) { return newKey("rsa2048") })
+		key, err := keep(p, "server rsa issuer key", func() (*rsa.PrivateKey, error) { return newRSA(2048, 3) })
 		if err != nil {
 			return nil, err
 		}
