@@ -260,6 +260,9 @@ func (g *group) begins(r flowRec, in bool, idle int64) bool {
 	if r.flags&flagSYN == 0 {
 		return false
 	}
+	if !in { // a SYN-ACK that had to be repeated across the edge of a window follows no SYN that would begin a connection
+		return pause || g.ended && g.syn[way] && r.start > g.last
+	}
 	return pause || g.ended && g.syn[way] && r.start >= g.last
 }
 

@@ -178,6 +178,10 @@ func readFailedFlow(s *shape, l analyzers.Listener) reading {
 	switch {
 	case s.unanswered():
 		return readFailedUnanswered(s)
+	case s.serverReset() && !s.serverFIN() && s.clientReset() && !s.clientFIN() && knownNotToVerify(l):
+		// Whoever is reset sends no reset; both have one if packets crossed, or came in another order. Which was first the sizes
+		// do not show. Without client certificates a load balancer has hardly a reason left to refuse after its own flight.
+		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Likely, fits: slices.Concat(leftByClient, later(l, false))}
 	case s.serverReset() && !s.serverFIN(): // a RST behind a FIN answers what came too late
 		doubt := s.clientFIN() || s.clientReset()
 		return reading{stage: analyzers.StageRefusedLater, sure: sureUnless(doubt), fits: later(l, doubt)}
@@ -202,6 +206,9 @@ func readFailedUnanswered(s *shape) reading {
 	}
 	return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Likely, fits: refusedOrClosed}
 }
+
+// knownNotToVerify says that the listener's mode is known, and that it demands no certificate.
+func knownNotToVerify(l analyzers.Listener) bool { return l.MTLS != "" && l.MTLS != "verify" }
 
 // sureUnless is Certain unless there is a doubt.
 func sureUnless(doubt bool) analyzers.Certainty {
@@ -281,7 +288,11 @@ func readFlags(s *shape, l analyzers.Listener) reading {
 	case !session && (s.clientFIN() || s.clientReset()):
 		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Likely, fits: slices.Concat(leftByClient, later(l, false), []string{ClientCertificateRefused, Completed})}
 	case s.clientReset() && !s.clientFIN() && !s.serverFIN() && s.in.Packets <= 2+s.mostSegments()+2: // SYN, ACK, the hello, one more, RST
-		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Possible, fits: slices.Concat(leftByClient, []string{Completed})}
+		fits := slices.Concat(leftByClient, []string{Completed})
+		if s.serverReset() { // both have one if packets crossed: which was first the sizes do not show
+			fits = slices.Concat(fits, later(l, false), []string{ClientCertificateRefused})
+		}
+		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Possible, fits: fits}
 	case session && ended:
 		return reading{stage: analyzers.StageCompleted, sure: analyzers.Likely, fits: anyAnswered}
 	case session:
