@@ -21,7 +21,7 @@ import (
 
 func TestRSAKeys(t *testing.T) {
 	moduli := map[string]bool{}
-	for _, tt := range []struct{ bits, primes int }{{1024, 2}, {1025, 2}, {2048, 2}, {2048, 3}, {2048, 2}, {1536, 3}} {
+	for _, tt := range []struct{ bits, primes int }{{1024, 2}, {1025, 2}, {2048, 2}, {2048, 4}, {2048, 2}, {1536, 3}} {
 		key, err := newRSA(tt.bits, tt.primes)
 		require.NoError(t, err)
 		require.Equal(t, tt.bits, key.N.BitLen())
@@ -78,7 +78,7 @@ func BenchmarkRSAKey(b *testing.B) {
 		make func() error
 	}{
 		{"two primes", func() error { _, err := newRSA(2048, 2); return err }},
-		{"three primes", func() error { _, err := newRSA(2048, 3); return err }},
+		{"four primes", func() error { _, err := newRSA(2048, 4); return err }},
 		{"crypto/rsa", func() error { _, err := rsa.GenerateKey(rand.Reader, 2048); return err }},
 	} {
 		b.Run(m.name, func(b *testing.B) {

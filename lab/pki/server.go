@@ -158,7 +158,7 @@ func (p *PKI) serverIssuer(k serverKey) (*authority, error) {
 		if err != nil {
 			return nil, err
 		}
-		key, err := keep(p, "server rsa issuer key", func() (*rsa.PrivateKey, error) { return newRSA(2048, 3) })
+		key, err := keep(p, "server rsa issuer key", func() (*rsa.PrivateKey, error) { return newRSA(2048, 4) })
 		if err != nil {
 			return nil, err
 		}
