@@ -28,18 +28,27 @@ var retryRandom = []byte{
 // ParseServerHello reads a ServerHello as a handshake message with its header, or as the start of a stream of records. Bytes
 // after the message are ignored. The error is a *ParseError. RFC 8446, section 4.1.3.
 func ParseServerHello(b []byte) (*ServerHello, error) {
+	s := new(ServerHello)
+	if err := s.Parse(b); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Parse reads as [ParseServerHello] does into s and reuses s's slices. After an error s is of no use.
+func (s *ServerHello) Parse(b []byte) error {
+	*s = ServerHello{Extensions: s.Extensions[:0], ALPN: s.ALPN}
 	msg, err := firstMessage(b)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	c := cursor{b: msg}
 	if t := c.u8("header"); c.err == nil && t != typeServerHello {
-		return nil, &ParseError{0, fmt.Sprintf("handshake message of type %d is not a server hello", t)}
+		return &ParseError{0, fmt.Sprintf("handshake message of type %d is not a server hello", t)}
 	}
 	hi := c.u8("header")
 	n := hi<<16 | c.u16("header")
 	c = c.sub(n, "server hello")
-	s := new(ServerHello)
 	s.LegacyVersion = Version(c.u16("version"))
 	s.Version = s.LegacyVersion
 	s.Random = c.bytes(32, "random")
@@ -52,11 +61,13 @@ func ParseServerHello(b []byte) (*ServerHello, error) {
 		s.extensions(&block)
 		c.err = firstError(c.err, block.err)
 		c.end("extensions")
+	} else {
+		s.ALPN = ""
 	}
 	if c.err != nil {
-		return nil, c.err
+		return c.err
 	}
-	return s, nil
+	return nil
 }
 
 // firstMessage strips record headers until a handshake message is whole.
@@ -89,6 +100,8 @@ func firstMessage(b []byte) ([]byte, error) {
 }
 
 func (s *ServerHello) extensions(c *cursor) {
+	old := s.ALPN // so that an equal name is not allocated again
+	s.ALPN = ""
 	for len(c.b) > 0 && c.err == nil {
 		typ := uint16(c.u16("extension"))
 		body := c.sub(c.u16("extension"), "extension")
@@ -105,7 +118,11 @@ func (s *ServerHello) extensions(c *cursor) {
 			body.end("key_share")
 		case ExtALPN:
 			list := body.sub(body.u16("alpn"), "alpn")
-			s.ALPN = string(list.bytes(list.u8("alpn"), "alpn"))
+			if name := list.bytes(list.u8("alpn"), "alpn"); string(name) == old {
+				s.ALPN = old
+			} else {
+				s.ALPN = string(name)
+			}
 			list.end("alpn")
 			body.err = firstError(body.err, list.err)
 			body.end("alpn")
