@@ -72,7 +72,14 @@ func (l *Lab) startBalancer(settings lab.Embedded, o *Options) error {
 
 func (l *Lab) listen(n node, x listener, addr netip.Addr) error {
 	at := netip.AddrPortFrom(addr, x.Port)
-	nl, err := l.net.Listen(at)
+	var nl net.Listener
+	var err error
+	if l.attached != nil {
+		nl, err = l.attached.Listen(at)
+		nl = tracked{nl, l.conns}
+	} else {
+		nl, err = l.net.Listen(at)
+	}
 	if err != nil {
 		return fmt.Errorf("listening on %s: %w", at, err)
 	}

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"sync"
 	"time"
@@ -32,6 +33,16 @@ type Options struct {
 	Observe   func(*alb.Connection) // each ended connection to the load balancer; may be nil
 	Flow      func(*flowlog.Record) // each flow log record when its window closes; borrows; may be nil
 	Off       bool                  // leave no evidence: only for measuring what evidence costs
+
+	// Attach lets the load balancer listen on a network of the caller's own, such as one of the computer's kernel, in place of
+	// the lab's. It gets the nodes, who may enter, where to tell of packets and what goes wrong on the way, and returns who
+	// listens. The lab's own clients reach nothing then. Goes with WallClock.
+	Attach func(vnet.Config) (Listener, error)
+}
+
+// Listener listens for the load balancer.
+type Listener interface {
+	Listen(at netip.AddrPort) (net.Listener, error)
 }
 
 // Lab is a running embedded lab: a [lab.Lab], [lab.Timed] and [lab.Scanner].
@@ -48,6 +59,7 @@ type Lab struct {
 	rejects   *rejects
 	links     *links
 	conns     *tracker
+	attached  Listener // nil: the lab's own network
 	target    *target
 	logger    *slog.Logger
 	serving   sync.WaitGroup
@@ -112,7 +124,7 @@ func (l *Lab) start(settings lab.Embedded, o *Options) error {
 			return err
 		}
 	}
-	if err := l.startNetwork(settings.Seed); err != nil {
+	if err := l.startNetwork(settings.Seed, o); err != nil {
 		return err
 	}
 	if l.target, err = startTarget(l.net, l.clock.Now); err != nil {
@@ -127,7 +139,7 @@ func (l *Lab) start(settings lab.Embedded, o *Options) error {
 	return nil
 }
 
-func (l *Lab) startNetwork(seed uint64) error {
+func (l *Lab) startNetwork(seed uint64, o *Options) error {
 	open := map[uint16]bool{}
 	for _, x := range l.listeners {
 		open[x.Port] = true
@@ -147,6 +159,12 @@ func (l *Lab) startNetwork(seed uint64) error {
 	var err error
 	if l.net, err = vnet.New(c); err != nil {
 		return fmt.Errorf("building the network: %w", err)
+	}
+	if o.Attach != nil {
+		c.Fault = l.links.fault
+		if l.attached, err = o.Attach(c); err != nil {
+			return fmt.Errorf("attaching the network: %w", err)
+		}
 	}
 	if l.manual != nil {
 		l.manual.OnStep(func() { _ = l.net.Quiesce(context.Background()) })

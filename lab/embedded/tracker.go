@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"net"
 	"sync"
 	"time"
 )
@@ -28,6 +29,21 @@ func (t *tracker) state() (open int, changed <-chan struct{}) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.open, t.changed
+}
+
+// tracked counts the connections that come by an attached network.
+type tracked struct {
+	net.Listener
+	conns *tracker
+}
+
+// Accept implements net.Listener.
+func (t tracked) Accept() (net.Conn, error) {
+	c, err := t.Listener.Accept()
+	if err == nil {
+		t.conns.add(1)
+	}
+	return c, err
 }
 
 // settle returns when no connection is open, or none has ended for the given time: those that are left are idle.
