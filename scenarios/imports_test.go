@@ -35,7 +35,6 @@ func allowed() map[string][]string {
 		"lab/alb":                    {"lab/wire", "lab/policy", "lab/pki", "lab/waf", "lab/evidence/..."},
 		"lab/gateway":                {"lab"},
 		"lab/kernel":                 {"lab/vnet"},
-		"lab/kernel":                 {"lab/vnet"},
 		"lab/embedded":               {"lab", "lab/wire", "lab/policy", "lab/pki", "lab/evidence/...", "lab/waf", "lab/vnet", "lab/alb", "lab/gateway", "lab/awsapi"},
 		"lab/awsapi":                 {"lab", "lab/policy", "lab/evidence/..."},
 		"lab/aws":                    {"lab", "lab/pki", "lab/policy", "lab/wire", "lab/evidence/...", "lab/aws/ec2query"},
