@@ -184,3 +184,45 @@ func (s CertSet) shelve() shelf {
 	}
 	return f
 }
+
+// Signatures returns the schemes that the policy's server can sign a handshake with, in the policy's order: in TLS 1.3 with
+// any of its keys, in TLS 1.2 with those of the certificates that a suite of kind a needs. Below TLS 1.2 there is no choice,
+// and it returns nil.
+func (p *Policy) Signatures(c CertSet, v wire.Version, a wire.Auth) []wire.Scheme {
+	t := p.compiled
+	if t == nil {
+		t = compile(p)
+	}
+	certs, usable := c.shelve(), uint64(0)
+	switch {
+	case v < wire.TLS12:
+		return nil
+	case v >= wire.TLS13:
+		usable = t.usable13(&certs)
+	case a == wire.AuthECDSA && certs.ecdsa >= 0:
+		usable = t.ecdsa
+	case a == wire.AuthRSA && certs.rsa >= 0:
+		usable = t.pss(certs.rsaBits) | t.pkcs1
+	}
+	var out []wire.Scheme
+	for i, s := range p.Schemes {
+		if usable&(1<<i) != 0 {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// usable13 is what the server's keys can sign with in TLS 1.3, which ties an ECDSA scheme to the key's curve
+// (s2n_certs_exist_for_sig_scheme).
+func (t *table) usable13(certs *shelf) (usable uint64) {
+	if certs.rsa >= 0 {
+		usable = t.pss(certs.rsaBits)
+	}
+	for i, c := range certs.curve {
+		if c >= 0 {
+			usable |= t.ecdsaCurve[i]
+		}
+	}
+	return usable
+}

@@ -96,15 +96,7 @@ func (p *Policy) decide13(t *table, h *wire.ClientHello, certs *shelf, suites ui
 	if suites &= t.tls13; suites == 0 {
 		return refuse(ReasonNoCommonSuite)
 	}
-	usable := uint64(0)
-	if certs.rsa >= 0 {
-		usable = t.pss(certs.rsaBits)
-	}
-	for i, c := range certs.curve { // s2n_certs_exist_for_sig_scheme: TLS 1.3 ties the scheme to the key's curve
-		if c >= 0 {
-			usable |= t.ecdsaCurve[i]
-		}
-	}
+	usable := t.usable13(certs)
 	if usable == 0 {
 		return refuse(p.noScheme(t, certs))
 	}
