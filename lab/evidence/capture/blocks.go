@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
-	"time"
 )
 
 // iface is an interface of a pcapng section.
@@ -34,7 +33,7 @@ func (f *frames) nextBlock() error {
 		if f.order == nil { // only after damage
 			return f.resyncBlock("a block before the section header")
 		}
-		kind, n := f.order.Uint32(h), f.order.Uint32(h[4:])
+		kind, n := f.u32(h), f.u32(h[4:])
 		if n < 12 || n%4 != 0 {
 			return f.resyncBlock(fmt.Sprintf("a block of type %d cannot have the length %d", kind, n))
 		}
@@ -51,12 +50,12 @@ func (f *frames) nextBlock() error {
 		if err != nil {
 			return err
 		}
-		if f.order.Uint32(b[n-4:]) != n {
+		if f.u32(b[n-4:]) != n {
 			return f.resyncBlock(fmt.Sprintf("a block of type %d ends in another length than it begins with", kind))
 		}
 		if kind == blockInterface {
 			err = f.describe(b[8 : n-4])
-			_, _ = f.b.Discard(int(n))
+			f.discard(int(n))
 			if err != nil {
 				return err
 			}
@@ -70,12 +69,13 @@ func (f *frames) nextBlock() error {
 // skip drops a block that is of no interest, of any length.
 func (f *frames) skip(n int64) error {
 	for n > 0 {
-		k, err := f.b.Discard(int(min(n, window)))
+		k, err := f.b.Discard(int(min(n, reach)))
 		n -= int64(k)
 		if err != nil {
 			f.number++
 			return f.end(err, "a block", int(n))
 		}
+		f.offset += int64(k)
 	}
 	return nil
 }
@@ -84,9 +84,9 @@ func (f *frames) skip(n int64) error {
 func (f *frames) section(h []byte) error {
 	switch {
 	case binary.LittleEndian.Uint32(h[8:]) == byteOrderMagic:
-		f.order = binary.LittleEndian
+		f.order, f.swap = binary.LittleEndian, false
 	case binary.BigEndian.Uint32(h[8:]) == byteOrderMagic:
-		f.order = binary.BigEndian
+		f.order, f.swap = binary.BigEndian, true
 	default:
 		return f.resyncBlock(fmt.Sprintf("a section header without byte order, it has % x", h[8:12]))
 	}
@@ -132,7 +132,7 @@ func (f *frames) packetBlock(kind uint32, b []byte) error {
 	head := 20
 	switch {
 	case kind == blockSimple && len(b) >= 4:
-		head, full = 4, f.order.Uint32(b)
+		head, full = 4, f.u32(b)
 		kept = min(full, uint32(len(b)-4))
 		if len(f.ifaces) > 0 && f.ifaces[0].snap > 0 {
 			kept = min(kept, f.ifaces[0].snap)
@@ -142,11 +142,11 @@ func (f *frames) packetBlock(kind uint32, b []byte) error {
 	case kind == blockOldPacket:
 		index = uint32(f.order.Uint16(b))
 	default:
-		index = f.order.Uint32(b)
+		index = f.u32(b)
 	}
 	if kind != blockSimple {
-		ticks = uint64(f.order.Uint32(b[4:]))<<32 | uint64(f.order.Uint32(b[8:]))
-		kept, full = f.order.Uint32(b[12:]), f.order.Uint32(b[16:])
+		ticks = uint64(f.u32(b[4:]))<<32 | uint64(f.u32(b[8:]))
+		kept, full = f.u32(b[12:]), f.u32(b[16:])
 	}
 	if uint64(index) >= uint64(len(f.ifaces)) {
 		return f.damaged(fmt.Sprintf("packet of interface %d, which is not described", index))
@@ -162,8 +162,11 @@ func (f *frames) packetBlock(kind uint32, b []byte) error {
 	return nil
 }
 
-// at turns a timestamp into a time.
-func (i *iface) at(ticks uint64) time.Time {
+// at turns a timestamp into Unix nanoseconds.
+func (i *iface) at(ticks uint64) int64 {
+	if i.res == 6 && i.offset == 0 && ticks < 8e15 { // nearly all files
+		return int64(ticks * 1000)
+	}
 	var sec, ns uint64
 	if b := i.res & 0x7f; i.res&0x80 != 0 { // 2^-b s
 		if b < 64 {
@@ -182,14 +185,14 @@ func (i *iface) at(ticks uint64) time.Time {
 	}
 	const last = 1 << 33 // in the year 2242, before nanoseconds outgrow 64 bits; a time outside is nonsense
 	at := int64(min(sec, last)) + max(-last, min(i.offset, last))
-	return time.Unix(max(0, min(at, last)), int64(ns)).UTC()
+	return max(0, min(at, last))*1e9 + int64(ns)
 }
 
 // resyncBlock searches the next whole block of a known type behind damage, and goes on there.
 func (f *frames) resyncBlock(msg string) error {
 	f.number++
 	defer func() { f.number-- }()
-	b, _ := f.b.Peek(window)
+	b, _ := f.b.Peek(reach)
 	for i := 4; i+12 <= len(b); i += 4 {
 		order := f.order
 		if order == nil {

@@ -16,6 +16,7 @@ const (
 	etherVLAN = 0x8100 // IEEE 802.1Q
 	etherQinQ = 0x88a8 // IEEE 802.1ad
 	etherOld  = 0x9100 // QinQ before 802.1ad
+	etherNet  = 0x6558 // transparent Ethernet bridging: a frame within a tunnel
 )
 
 const (
@@ -24,6 +25,8 @@ const (
 	udpLen      = 8
 	vxlanLen    = 8
 	vxlanPort   = 4789 // RFC 7348, section 8
+	geneveLen   = 8    // without options
+	genevePort  = 6081 // RFC 8926, section 3.3
 )
 
 // defaultSnapLen is what tcpdump captures of a packet unless told otherwise.
@@ -45,6 +48,7 @@ type Stats struct {
 	Bytes     int64 // as captured
 	NotIP     int64 // ARP and the like, passed over
 	NotTCP    int64 // other protocols over IP
+	Tunnelled int64 // within VXLAN or GENEVE
 	Fragments int64 // IP fragments; they are counted and not put together again
 	Truncated int64 // captured shorter than they were
 	Damaged   int64 // errors given

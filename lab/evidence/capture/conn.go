@@ -1,199 +1,236 @@
 package capture
 
 import (
-	"net/netip"
-	"slices"
-
 	"github.com/alblab/alblab/lab/wire"
 )
 
-func sortByFirstFrame(all []*conn) {
-	slices.SortFunc(all, func(a, b *conn) int { return a.c.FirstFrame - b.c.FirstFrame })
+// conn is a conversation in the making. sides[0] sent its first packet. Many are held at a time, so it is small: what is rare
+// lies behind pointers, and messages lie as they came in buf and are parsed in the end.
+type conn struct {
+	key              key
+	tag              uint32 // of the key, in the table
+	low              bool   // sides[0] is key.low
+	v6               bool
+	listed           bool // in the tracker's table
+	closing          bool
+	evicted          bool
+	known            bool // the sides' roles are certain
+	server           int8 // index of the server's side
+	shook            Handshake
+	ending           Ending
+	endedBy          int8 // index of a side
+	certificate      ClientCertificate
+	request          bool // CertificateRequest
+	tls13            bool // the server has chosen it, or asked for another hello
+	group            wire.Group
+	suite            wire.Suite
+	last             int64 // Unix nanoseconds of the latest packet, by the tracker's clock
+	queued           int64 // when it was put into its list, or ended
+	start, end       int64
+	ended            int64
+	firstFrame       int
+	endFrame         int
+	serverHelloFrame int
+	prev, next       *conn // in the list of open or of closing ones
+	mem              int64
+	sides            [2]side
+	buf              []byte // messages, one behind the other
+	retry, chosen    span   // HelloRetryRequest, ServerHello
+	second           span   // the hello after a retry
+}
+
+// span is a part of a conn's buf.
+type span struct{ at, n uint32 }
+
+func (s span) of(b []byte) []byte { return b[s.at : s.at+s.n : s.at+s.n] }
+
+// keepBuf is the longest buffer that is kept for the next connection.
+const keepBuf = 4 << 10
+
+// reset makes a conn ready for another connection.
+func (c *conn) reset() {
+	buf := c.buf[:0]
+	if cap(buf) > keepBuf {
+		buf = nil
+	}
+	*c = conn{buf: buf}
+}
+
+// store keeps a message.
+func (c *conn) store(msg []byte) span {
+	s := span{uint32(len(c.buf)), uint32(len(msg))}
+	c.buf = append(c.buf, msg...)
+	return s
 }
 
 // side is one direction in the making.
 type side struct {
-	Direction
-	addr   netip.AddrPort
-	stream stream
-	tls    tlsStream
-	hello  *wire.HelloReader // nil for a side that is known to be the server's
-	helloN int64             // Segments when the hello was complete
-	helloF int               // and the frame
-	syn    bool              // a SYN was seen, synSeq is its number
-	synSeq uint32
+	packets, bytes, data int64
+	dataEnd              int64 // Unix nanoseconds
+	alertFrame           int
+	finFrame, rstFrame   int
+	helloF               int    // frame that completed the hello, or brought its latest part
+	helloN               uint32 // segments by then
+	segments             uint32
+	retransmitted        uint32
+	fragments            uint32
+	appData              uint32
+	sealedAlerts         uint32
+	synSeq               uint32
+	mss                  uint16
+	flags                TCPFlags
+	syn                  bool // a SYN was seen, synSeq is its number
+	lost, ccs, alerted   bool
+	alert                [2]byte
+	helloState           helloState
+	helloLen             uint32 // bytes of the hello's one record
+	hello                span   // as far as it came, in buf
+	stream               stream
+	tls                  tlsStream
+	reader               *wire.HelloReader // for a hello that is more than one record of its own
+}
+
+// scratch is memory for one packet's work.
+type scratch struct{ server wire.ServerHello }
+
+// side tells the side that sent a packet, by whether its source is the lower end.
+func (c *conn) side(low bool) int {
+	if low == c.low {
+		return 0
+	}
+	return 1
 }
 
 // roles decides by the first packet who is who.
-func (c *conn) roles(p *Packet) {
-	c.sides[0].addr, c.sides[1].addr = p.Src, p.Dst
+func (c *conn) roles(p *packet) {
 	c.server = 1
 	switch {
-	case p.Flags&(SYN|ACK) == SYN:
+	case p.flags&(SYN|ACK) == SYN:
 		c.known = true
-	case p.Flags&(SYN|ACK) == SYN|ACK:
+	case p.flags&(SYN|ACK) == SYN|ACK:
 		c.server, c.known = 0, true
-	case p.Src.Port() < p.Dst.Port():
+	case p.src.port < p.dst.port:
 		c.server = 0
 	}
 }
 
 // another reports whether a SYN on the same addresses and ports begins another connection.
-func (c *conn) another(p *Packet, src [18]byte) bool {
-	from := 0
-	if src != c.first {
-		from = 1
-	}
+func (c *conn) another(p *packet, from int) bool {
 	s := &c.sides[from]
-	if s.syn && s.synSeq == p.Seq {
+	if s.syn && s.synSeq == p.seq {
 		return false // a retransmission
 	}
-	if !s.syn && c.known && from != c.server && (s.Packets == 0 || s.stream.acked(p.Seq)) {
+	if !s.syn && c.known && from != int(c.server) && (s.packets == 0 || s.stream.acked(p.seq)) {
 		return false // it stands behind its SYN-ACK in the capture
 	}
 	return true
 }
 
-// ended reports whether nothing more is to come but stragglers.
-func (c *conn) ended() bool {
+// over reports whether nothing more is to come but stragglers.
+func (c *conn) over() bool {
 	a, b := &c.sides[0], &c.sides[1]
-	return a.RSTFrame != 0 || b.RSTFrame != 0 || a.FINFrame != 0 && b.FINFrame != 0
+	return a.rstFrame != 0 || b.rstFrame != 0 || a.finFrame != 0 && b.finFrame != 0
 }
 
 // packet takes one packet of the side from, and returns by how much the memory held has grown.
-func (c *conn) packet(p *Packet, from int) int64 {
+func (c *conn) packet(p *packet, from int, x *scratch) int64 {
 	s := &c.sides[from]
-	ended := c.ended()
-	if p.Time.After(c.c.End) {
-		c.c.End = p.Time
+	ended := c.over()
+	c.end = max(c.end, p.time)
+	s.packets++
+	s.bytes += int64(p.ipLen)
+	s.flags |= p.flags.FlowLog()
+	if p.fragment {
+		s.fragments++
 	}
-	s.Packets++
-	s.Bytes += int64(p.IPLen)
-	s.Flags |= p.Flags.FlowLog()
-	if p.Fragment {
-		s.Fragments++
+	if c.shook != HandshakeComplete || p.flags&SYN != 0 {
+		c.handshake(p, from)
 	}
-	c.handshake(p, from)
-	s.closingFlags(p)
+	if p.flags&(FIN|RST) != 0 {
+		s.closingFlags(p)
+	}
 	if !ended {
-		c.c.EndFrame = p.Number
-		c.ending(p, from)
+		c.endFrame = p.number
+		if p.flags&(FIN|RST) != 0 {
+			c.closes(p, from)
+		}
 	}
-	before := c.held()
-	segments := s.Segments
-	s.stream.segment(c, from, p)
-	if s.Segments > segments {
-		s.DataEnd = p.Time
+	segments := s.segments
+	s.stream.segment(c, from, p, x)
+	if s.segments > segments {
+		s.dataEnd = p.time
 	}
-	grown := c.held() - before
-	c.mem += grown
+	if p.payloadLen == 0 {
+		return 0
+	}
+	mem := baseMem + c.held()
+	grown := mem - c.mem
+	c.mem = mem
 	return grown
 }
 
 // held counts the bytes held beyond the connection's own.
-func (c *conn) held() (n int64) {
+func (c *conn) held() int64 {
+	n := int64(cap(c.buf))
 	for i := range c.sides {
 		s := &c.sides[i]
-		n += s.stream.pendingBytes + int64(len(s.tls.msg))
-		if s.hello != nil {
-			n += 3 * int64(len(s.hello.Raw())) // raw, message, parsed
+		n += int64(s.stream.pendingBytes) + int64(cap(s.tls.msg))
+		if s.reader != nil {
+			n += 3 * int64(len(s.reader.Raw())) // raw, message, parsed
 		}
 	}
 	return n
 }
 
 // handshake follows TCP's.
-func (c *conn) handshake(p *Packet, from int) {
+func (c *conn) handshake(p *packet, from int) {
 	s := &c.sides[from]
-	switch p.Flags & (SYN | ACK) {
+	switch p.flags & (SYN | ACK) {
 	case SYN:
 		s.sawSYN(p)
 		if !c.known {
-			c.server, c.known = 1-from, true
+			c.server, c.known = int8(1-from), true
 		}
-		if from != c.server && c.c.Handshake == HandshakeUnseen {
-			c.c.Handshake = HandshakeSYN
+		if from != int(c.server) && c.shook == HandshakeUnseen {
+			c.shook = HandshakeSYN
 		}
 	case SYN | ACK:
 		s.sawSYN(p)
 		if !c.known {
-			c.server, c.known = from, true
+			c.server, c.known = int8(from), true
 		}
-		if from == c.server && c.c.Handshake < HandshakeSYNACK {
-			c.c.Handshake = HandshakeSYNACK
+		if from == int(c.server) && c.shook < HandshakeSYNACK {
+			c.shook = HandshakeSYNACK
 		}
 	case ACK:
-		if from != c.server && p.Flags&RST == 0 && c.c.Handshake == HandshakeSYNACK {
-			c.c.Handshake = HandshakeComplete
+		if from != int(c.server) && p.flags&RST == 0 && c.shook == HandshakeSYNACK {
+			c.shook = HandshakeComplete
 		}
 	}
 }
 
-func (s *side) sawSYN(p *Packet) {
+func (s *side) sawSYN(p *packet) {
 	if !s.syn {
-		s.syn, s.synSeq, s.MSS = true, p.Seq, p.MSS
+		s.syn, s.synSeq, s.mss = true, p.seq, p.mss
 	}
 }
 
-func (s *side) closingFlags(p *Packet) {
-	if p.Flags&FIN != 0 && s.FINFrame == 0 {
-		s.FINFrame = p.Number
+func (s *side) closingFlags(p *packet) {
+	if p.flags&FIN != 0 && s.finFrame == 0 {
+		s.finFrame = p.number
 	}
-	if p.Flags&RST != 0 && s.RSTFrame == 0 {
-		s.RSTFrame = p.Number
+	if p.flags&RST != 0 && s.rstFrame == 0 {
+		s.rstFrame = p.number
 	}
 }
 
-func (c *conn) ending(p *Packet, from int) {
-	if c.c.Ending != EndingOpen {
+func (c *conn) closes(p *packet, from int) {
+	if c.ending != EndingOpen {
 		return
 	}
-	switch {
-	case p.Flags&RST != 0:
-		c.c.Ending = EndingRST
-	case p.Flags&FIN != 0:
-		c.c.Ending = EndingFIN
-	default:
-		return
+	c.ending = EndingFIN
+	if p.flags&RST != 0 {
+		c.ending = EndingRST
 	}
-	c.c.Ended = p.Time
-	c.c.EndedBy = Side(from + 1) // by index; finish puts the role there
-}
-
-// finish fills in the conversation.
-func (c *conn) finish() *Conversation {
-	v := c.c
-	client, server := &c.sides[1-c.server], &c.sides[c.server]
-	v.Client, v.Server = client.addr, server.addr
-	for i := range c.sides {
-		if c.sides[i].stream.gap() {
-			c.sides[i].Lost = true
-		}
-	}
-	v.FromClient, v.FromServer = client.Direction, server.Direction
-	if v.EndedBy != SideNone {
-		if int(v.EndedBy)-1 == c.server {
-			v.EndedBy = SideServer
-		} else {
-			v.EndedBy = SideClient
-		}
-	}
-	v.Incomplete = client.Lost || server.Lost || v.Handshake == HandshakeUnseen
-	if h := client.hello; h != nil && (h.State() == wire.HelloComplete || v.Handshake != HandshakeUnseen) {
-		v.HelloBytes = h.Raw()
-		switch h.State() {
-		case wire.HelloComplete:
-			v.Hello, v.HelloBytes = h.Hello(), v.HelloBytes[:min(h.Consumed(), len(v.HelloBytes))]
-			v.HelloFrame, v.HelloSegments = client.helloF, int(client.helloN)
-		case wire.HelloMalformed:
-			v.HelloErr = h.Err()
-		case wire.HelloNotTLS:
-			v.NotTLS = v.HelloBytes[:min(len(v.HelloBytes), 64)]
-			v.HelloBytes = nil
-		}
-		if v.Hello == nil && len(v.HelloBytes) > 0 {
-			v.HelloSegments = int(client.helloN)
-		}
-	}
-	return v
+	c.ended, c.endedBy = p.time, int8(from)
 }

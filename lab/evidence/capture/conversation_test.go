@@ -476,7 +476,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	require.False(t, all[49].Evicted)
 
 	st = Stats{}
-	all = conversations(t, s.pcap(), &Limits{Bytes: 20 << 10, Stats: &st})
+	all = conversations(t, s.pcap(), &Limits{Bytes: 10 << 10, Stats: &st})
 	require.Len(t, all, 50)
 	require.Greater(t, st.Evicted, int64(40))
 

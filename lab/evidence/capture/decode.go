@@ -11,8 +11,55 @@ const notIP = "not IP"
 
 var be = binary.BigEndian
 
+// end is one end of a connection: an address, IPv4 as mapped into IPv6, and a port.
+type end struct {
+	hi, lo uint64
+	port   uint16
+}
+
+const mapped = 0xffff << 32 // ::ffff:0:0/96
+
+func (e end) addrPort(v6 bool) netip.AddrPort {
+	var b [16]byte
+	be.PutUint64(b[:], e.hi)
+	be.PutUint64(b[8:], e.lo)
+	if v6 {
+		return netip.AddrPortFrom(netip.AddrFrom16(b), e.port)
+	}
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte(b[12:])), e.port)
+}
+
+func (e end) less(o end) bool {
+	if e.hi != o.hi {
+		return e.hi < o.hi
+	}
+	if e.lo != o.lo {
+		return e.lo < o.lo
+	}
+	return e.port < o.port
+}
+
+// packet is a [Packet] as the decoder has it.
+type packet struct {
+	number     int
+	time       int64 // Unix nanoseconds
+	src, dst   end
+	vni        int32
+	ipLen      int
+	payloadLen int
+	payload    []byte
+	seq, ack   uint32
+	window     uint16
+	mss        uint16
+	protocol   uint8
+	flags      TCPFlags
+	v6         bool
+	fragment   bool
+	truncated  bool
+}
+
 // link decodes a frame from its link layer on; full is its length on the wire. It returns what is wrong, notIP, or "".
-func (p *Packet) link(b []byte, link, full int) string {
+func (p *packet) link(b []byte, link, full int) string {
 	skip := 0
 	var etherType uint16
 	switch link {
@@ -47,7 +94,7 @@ func (p *Packet) link(b []byte, link, full int) string {
 	return p.ip(b[skip:], full-skip)
 }
 
-func (p *Packet) ethernet(b []byte, full int) string {
+func (p *packet) ethernet(b []byte, full int) string {
 	if len(b) < ethernetLen {
 		return "Ethernet header is cut short"
 	}
@@ -55,7 +102,7 @@ func (p *Packet) ethernet(b []byte, full int) string {
 }
 
 // network takes off VLAN tags.
-func (p *Packet) network(etherType uint16, b []byte, full int) string {
+func (p *packet) network(etherType uint16, b []byte, full int) string {
 	for range 4 {
 		switch etherType {
 		case etherIPv4, etherIPv6:
@@ -74,7 +121,7 @@ func (p *Packet) network(etherType uint16, b []byte, full int) string {
 }
 
 // ip decodes an IP packet of either version.
-func (p *Packet) ip(b []byte, full int) string {
+func (p *packet) ip(b []byte, full int) string {
 	if len(b) == 0 {
 		return "no bytes of the IP packet"
 	}
@@ -87,7 +134,7 @@ func (p *Packet) ip(b []byte, full int) string {
 	return fmt.Sprintf("IP version %d", b[0]>>4)
 }
 
-func (p *Packet) ipv4(b []byte, full int) string {
+func (p *packet) ipv4(b []byte, full int) string {
 	if len(b) < ipv4Len {
 		return "IPv4 header is cut short"
 	}
@@ -95,32 +142,35 @@ func (p *Packet) ipv4(b []byte, full int) string {
 	if total == 0 { // segmentation offload leaves it empty
 		total = full
 	}
-	if head < ipv4Len || total < head || head > len(b) {
+	if head < ipv4Len || total < head {
 		return fmt.Sprintf("IPv4 header of %d bytes in a packet of %d", head, total)
 	}
-	p.IPLen = total
-	b = p.cut(b, total)
-	p.Protocol = b[9]
-	src, dst := netip.AddrFrom4([4]byte(b[12:16])), netip.AddrFrom4([4]byte(b[16:20]))
-	offset := be.Uint16(b[6:])
-	p.Fragment = offset&0x3fff != 0
-	if offset&0x1fff != 0 {
-		p.Src, p.Dst = netip.AddrPortFrom(src, 0), netip.AddrPortFrom(dst, 0)
-		return ""
+	if head > len(b) {
+		return "IPv4 options are cut short"
 	}
-	return p.transport(src, dst, b[head:], total-head)
+	p.ipLen = total
+	p.protocol = b[9]
+	p.src.lo, p.dst.lo = mapped|uint64(be.Uint32(b[12:])), mapped|uint64(be.Uint32(b[16:]))
+	if offset := be.Uint16(b[6:]); offset&0x3fff != 0 {
+		p.fragment = true
+		if offset&0x1fff != 0 {
+			p.cut(b, total)
+			return ""
+		}
+	}
+	return p.transport(p.cut(b, total)[head:], total-head)
 }
 
 // cut drops what follows the packet in its frame, and notes if a part of it was not captured.
-func (p *Packet) cut(b []byte, total int) []byte {
+func (p *packet) cut(b []byte, total int) []byte {
 	if len(b) < total {
-		p.Truncated = true
+		p.truncated = true
 		return b
 	}
 	return b[:total]
 }
 
-func (p *Packet) ipv6(b []byte, full int) string {
+func (p *packet) ipv6(b []byte, full int) string {
 	const header = 40
 	if len(b) < header {
 		return "IPv6 header is cut short"
@@ -129,14 +179,15 @@ func (p *Packet) ipv6(b []byte, full int) string {
 	if rest == 0 { // jumbo or segmentation offload
 		rest = max(0, full-header)
 	}
-	p.IPLen = header + rest
-	b = p.cut(b, p.IPLen)
-	src, dst := netip.AddrFrom16([16]byte(b[8:24])), netip.AddrFrom16([16]byte(b[24:40]))
-	p.Protocol = b[6]
+	p.ipLen, p.v6 = header+rest, true
+	b = p.cut(b, p.ipLen)
+	p.src.hi, p.src.lo = be.Uint64(b[8:]), be.Uint64(b[16:])
+	p.dst.hi, p.dst.lo = be.Uint64(b[24:]), be.Uint64(b[32:])
+	p.protocol = b[6]
 	b = b[header:]
 	for range 16 { // extension headers, RFC 8200, section 4
 		n := 0
-		switch p.Protocol {
+		switch p.protocol {
 		case protoHopByHop, protoRouting, protoDestOpts:
 			if len(b) >= 2 {
 				n = (int(b[1]) + 1) * 8
@@ -148,72 +199,57 @@ func (p *Packet) ipv6(b []byte, full int) string {
 		case protoFragment:
 			n = 8
 			if len(b) >= n {
-				p.Fragment = be.Uint16(b[2:])&^6 != 0
+				p.fragment = be.Uint16(b[2:])&^6 != 0
 				if be.Uint16(b[2:])&^7 != 0 {
-					p.Protocol = b[0]
-					p.Src, p.Dst = netip.AddrPortFrom(src, 0), netip.AddrPortFrom(dst, 0)
+					p.protocol = b[0]
 					return ""
 				}
 			}
 		default:
-			return p.transport(src, dst, b, rest)
+			return p.transport(b, rest)
 		}
 		if n == 0 || n > len(b) {
 			return "IPv6 extension header is cut short"
 		}
-		p.Protocol = b[0]
+		p.protocol = b[0]
 		b, rest = b[n:], rest-n
 	}
 	return "too many IPv6 extension headers"
 }
 
 // transport decodes TCP and UDP; full is the length from here on the wire.
-func (p *Packet) transport(src, dst netip.Addr, b []byte, full int) string {
-	p.Src, p.Dst = netip.AddrPortFrom(src, 0), netip.AddrPortFrom(dst, 0)
-	switch p.Protocol {
+func (p *packet) transport(b []byte, full int) string {
+	switch p.protocol {
 	case protoTCP:
-		return p.tcp(src, dst, b, full)
+		return p.tcp(b, full)
 	case protoUDP:
 		if len(b) < udpLen {
 			return "UDP header is cut short"
 		}
-		p.Src, p.Dst = netip.AddrPortFrom(src, be.Uint16(b)), netip.AddrPortFrom(dst, be.Uint16(b[2:]))
-		p.Payload, p.PayloadLen = b[udpLen:], max(0, full-udpLen)
-		if be.Uint16(b[2:]) == vxlanPort && p.VNI < 0 && len(p.Payload) >= vxlanLen && p.Payload[0]&0x08 != 0 {
-			return p.unwrap()
+		p.src.port, p.dst.port = be.Uint16(b), be.Uint16(b[2:])
+		p.payload, p.payloadLen = b[udpLen:], max(0, full-udpLen)
+		if p.vni < 0 {
+			return p.tunnel()
 		}
 	}
 	return ""
 }
 
-// unwrap goes on with the frame inside of VXLAN.
-func (p *Packet) unwrap() string {
-	inner := Packet{Number: p.Number, Time: p.Time, VNI: int(be.Uint32(p.Payload[4:]) >> 8)}
-	cut := p.Truncated
-	what := inner.ethernet(p.Payload[vxlanLen:], p.PayloadLen-vxlanLen)
-	*p = inner
-	p.Truncated = p.Truncated || cut
-	if what != "" && what != notIP {
-		return "in VXLAN: " + what
-	}
-	return what
-}
-
-func (p *Packet) tcp(src, dst netip.Addr, b []byte, full int) string {
+func (p *packet) tcp(b []byte, full int) string {
 	if len(b) < 20 {
 		return "TCP header is cut short"
 	}
-	p.Src, p.Dst = netip.AddrPortFrom(src, be.Uint16(b)), netip.AddrPortFrom(dst, be.Uint16(b[2:]))
-	p.Seq, p.Ack = be.Uint32(b[4:]), be.Uint32(b[8:])
-	p.Flags, p.Window = TCPFlags(b[13]), be.Uint16(b[14:])
+	p.src.port, p.dst.port = be.Uint16(b), be.Uint16(b[2:])
+	p.seq, p.ack = be.Uint32(b[4:]), be.Uint32(b[8:])
+	p.flags, p.window = TCPFlags(b[13]), be.Uint16(b[14:])
 	head := int(b[12]>>4) * 4
 	if head < 20 || head > full {
 		return fmt.Sprintf("TCP header of %d bytes in %d", head, full)
 	}
-	if p.Flags&SYN != 0 {
-		p.MSS = maxSegment(b[20:min(head, len(b))])
+	if p.flags&SYN != 0 {
+		p.mss = maxSegment(b[20:min(head, len(b))])
 	}
-	p.Payload, p.PayloadLen = b[min(head, len(b)):], full-head
+	p.payload, p.payloadLen = b[min(head, len(b)):], full-head
 	return ""
 }
 

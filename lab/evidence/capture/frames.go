@@ -1,12 +1,11 @@
 package capture
 
 import (
-	"bufio"
 	"encoding/binary"
 	"fmt"
 	"io"
+	"math/bits"
 	"strings"
-	"time"
 
 	"github.com/alblab/alblab/lab/evidence"
 )
@@ -14,19 +13,21 @@ import (
 // maxFrame is the longest frame that is read, tcpdump's and Wireshark's limit.
 const maxFrame = 262144
 
-// window is the reader's buffer: a frame with its headers fits, and damage is searched through for as far.
-const window = 512 << 10
+// reach is how far behind damage the next frame is searched. A frame with its headers fits.
+const reach = 512 << 10
 
 // frames cuts a capture file into frames. After next the fields tell of the frame; data borrows the buffer until the next call.
 type frames struct {
-	b       *bufio.Reader
+	b       *window
 	file    string
 	number  int
-	time    time.Time
+	offset  int64 // of what is being looked at, in the file as unpacked
+	time    int64 // Unix nanoseconds
 	link    int
 	data    []byte
 	full    int // length of the frame on the wire
 	order   binary.ByteOrder
+	swap    bool // order is big-endian
 	started bool
 	done    bool
 	ng      bool
@@ -37,7 +38,7 @@ type frames struct {
 }
 
 func newFrames(r io.Reader, o *evidence.Options) *frames {
-	f := &frames{b: bufio.NewReaderSize(evidence.Decompress(r), window)}
+	f := &frames{b: newWindow(evidence.Decompress(r))}
 	if o != nil {
 		f.file = o.File
 	}
@@ -45,7 +46,22 @@ func newFrames(r io.Reader, o *evidence.Options) *frames {
 }
 
 func (f *frames) damaged(msg string) error {
-	return &evidence.ParseError{File: f.file, Line: f.number, Msg: msg}
+	return &evidence.ParseError{File: f.file, Line: f.number, Msg: fmt.Sprintf("%s, at byte %d", msg, f.offset)}
+}
+
+// discard drops bytes that were peeked.
+func (f *frames) discard(n int) {
+	_, _ = f.b.Discard(n)
+	f.offset += int64(n)
+}
+
+// u32 reads a number in the file's byte order.
+func (f *frames) u32(b []byte) uint32 {
+	v := binary.LittleEndian.Uint32(b)
+	if f.swap {
+		v = bits.ReverseBytes32(v)
+	}
+	return v
 }
 
 // next goes to the next frame. The error is io.EOF, a *evidence.ParseError, or the reader's own.
@@ -54,7 +70,7 @@ func (f *frames) next() error {
 		return io.EOF
 	}
 	if f.used > 0 {
-		_, _ = f.b.Discard(f.used) // it was peeked
+		f.discard(f.used)
 		f.used = 0
 	}
 	if !f.started {
@@ -110,7 +126,7 @@ func (f *frames) start() error {
 		f.ng = true
 		return nil
 	default:
-		f.order = binary.BigEndian
+		f.order, f.swap = binary.BigEndian, true
 	}
 	magic := f.order.Uint32(b)
 	if magic != magicMicro && magic != magicNano {
@@ -122,13 +138,13 @@ func (f *frames) start() error {
 		return err
 	}
 	f.link = int(f.order.Uint32(b[20:]) & 0xffff) // the upper half may hold the length of a frame check sequence
-	_, _ = f.b.Discard(24)
+	f.discard(24)
 	return nil
 }
 
 // plausible reports whether h may be the header of a pcap record, strictly if the reader searches for one.
 func (f *frames) plausible(h []byte, strict bool) bool {
-	sec, frac, kept, full := f.order.Uint32(h), f.order.Uint32(h[4:]), f.order.Uint32(h[8:]), f.order.Uint32(h[12:])
+	sec, frac, kept, full := f.u32(h), f.u32(h[4:]), f.u32(h[8:]), f.u32(h[12:])
 	limit := uint32(1e6)
 	if f.nanos {
 		limit = 1e9
@@ -150,9 +166,9 @@ func (f *frames) nextRecord() error {
 	if !f.plausible(h, false) {
 		return f.resync(h)
 	}
-	sec, frac := f.order.Uint32(h), f.order.Uint32(h[4:])
-	n := int(f.order.Uint32(h[8:]))
-	f.full = int(f.order.Uint32(h[12:]))
+	sec, frac := f.u32(h), f.u32(h[4:])
+	n := int(f.u32(h[8:]))
+	f.full = int(f.u32(h[12:]))
 	f.number--
 	b, err := f.peek(16+n, "a packet")
 	if err != nil {
@@ -165,20 +181,20 @@ func (f *frames) nextRecord() error {
 	if !f.nanos {
 		frac *= 1000
 	}
-	f.time = time.Unix(int64(sec), int64(frac)).UTC()
+	f.time = int64(sec)*1e9 + int64(frac)
 	return nil
 }
 
 // resync searches the next two record headers in a row behind damage, and goes on there.
 func (f *frames) resync(h []byte) error {
 	msg := fmt.Sprintf("damaged: no packet has the header % x", h)
-	b, _ := f.b.Peek(window)
+	b, _ := f.b.Peek(reach)
 	for i := 1; i+16 <= len(b); i++ {
 		if !f.plausible(b[i:], true) {
 			continue
 		}
-		next := i + 16 + int(f.order.Uint32(b[i+8:]))
-		if next == len(b) && len(b) < window || next+16 <= len(b) && f.plausible(b[next:], true) {
+		next := i + 16 + int(f.u32(b[i+8:]))
+		if next == len(b) && len(b) < reach || next+16 <= len(b) && f.plausible(b[next:], true) {
 			f.used = i
 			return f.damaged(msg + fmt.Sprintf("; going on %d bytes later", i))
 		}

@@ -4,6 +4,7 @@ import (
 	"io"
 	"iter"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/alblab/alblab/lab/evidence"
@@ -13,7 +14,7 @@ import (
 type Packet struct {
 	Number     int // of the frame, from 1, as tcpdump and Wireshark count
 	Time       time.Time
-	VNI        int // VXLAN network identifier of a mirrored packet, else -1
+	VNI        int // network identifier of a packet within VXLAN or GENEVE, else -1
 	Src, Dst   netip.AddrPort
 	Protocol   uint8 // IANA number, TCP 6
 	IPLen      int   // length of the IP packet on the wire, which is what VPC flow logs count
@@ -63,46 +64,32 @@ func (f TCPFlags) String() string {
 }
 
 // Packets reads a capture: pcap or pcapng, plain or gzip, of either byte order and any time resolution; Ethernet with VLAN
-// tags, Linux cooked, raw IP and loopback link types; IPv4, IPv6 with extension headers. VXLAN to port 4789 is taken off, as
-// a mirror target needs; packets without it are given as they are. Frames that are not IP are passed over.
+// tags, Linux cooked, raw IP and loopback link types; IPv4, IPv6 with extension headers. VXLAN to port 4789 and GENEVE to port
+// 6081 are taken off, as mirror targets and gateway load balancers' appliances need; packets without them are given as they are.
+// Frames that are not IP are passed over, and so are those cut off before the ports.
 //
 // The packet and its payload are valid until the next step. Damage gives an *evidence.ParseError whose Line is the
-// frame's number, and reading goes on behind it; any other error is the reader's and the last.
+// frame's number, and reading goes on behind it; any other error is the reader's and the last. r is read ahead.
 func Packets(r io.Reader, o *evidence.Options) iter.Seq2[*Packet, error] {
-	return packets(r, o, new(Stats))
-}
-
-func packets(r io.Reader, o *evidence.Options, stats *Stats) iter.Seq2[*Packet, error] {
 	return func(yield func(*Packet, error) bool) {
-		f := newFrames(r, o)
+		s := source{frames: newFrames(r, o), stats: new(Stats)}
+		defer s.frames.b.close()
 		var p Packet
 		for {
-			err := f.next()
-			if err == io.EOF {
+			err := s.next()
+			switch {
+			case err == io.EOF:
 				return
-			}
-			if err == nil {
-				stats.Frames++
-				stats.Bytes += int64(len(f.data))
-				p = Packet{Number: f.number, Time: f.time, VNI: -1}
-				var what string
-				if what = p.link(f.data, f.link, f.full); what == notIP {
-					stats.NotIP++
-					continue
-				}
-				if what != "" {
-					err = f.damaged(what)
-				} else {
-					stats.count(&p)
-				}
-			}
-			if err != nil {
-				stats.Damaged++
+			case err != nil:
 				if !yield(nil, err) || !evidence.IsDamage(err) {
 					return
 				}
 				continue
 			}
+			q := &s.p
+			p = Packet{Number: q.number, Time: unix(q.time), VNI: int(q.vni), Src: q.src.addrPort(q.v6), Dst: q.dst.addrPort(q.v6),
+				Protocol: q.protocol, IPLen: q.ipLen, Fragment: q.fragment, Truncated: q.truncated, Flags: q.flags,
+				Seq: q.seq, Ack: q.ack, Window: q.window, MSS: q.mss, Payload: q.payload, PayloadLen: q.payloadLen}
 			if !yield(&p, nil) {
 				return
 			}
@@ -110,14 +97,54 @@ func packets(r io.Reader, o *evidence.Options, stats *Stats) iter.Seq2[*Packet, 
 	}
 }
 
-func (s *Stats) count(p *Packet) {
-	if p.Protocol != protoTCP {
-		s.NotTCP++
+func unix(ns int64) time.Time { return time.Unix(0, ns).UTC() }
+
+// source gives packets in the form that is followed.
+type source struct {
+	frames *frames
+	p      packet
+	stats  *Stats
+}
+
+// next goes to the next IP packet. The error is io.EOF, damage, or the reader's.
+func (s *source) next() error {
+	f := s.frames
+	for {
+		if err := f.next(); err != nil {
+			if err != io.EOF {
+				s.stats.Damaged++
+			}
+			return err
+		}
+		s.stats.Frames++
+		s.stats.Bytes += int64(len(f.data))
+		s.p = packet{number: f.number, time: f.time, vni: -1}
+		switch what := s.p.link(f.data, f.link, f.full); {
+		case what == "":
+			s.count()
+			return nil
+		case what == notIP:
+			s.stats.NotIP++
+		case (len(f.data) < f.full || s.p.vni >= 0) && strings.HasSuffix(what, "cut short"):
+			s.stats.Truncated++ // by who captured, or by the mirror
+		default:
+			s.stats.Damaged++
+			return f.damaged(what)
+		}
 	}
-	if p.Fragment {
-		s.Fragments++
+}
+
+func (s *source) count() {
+	if s.p.protocol != protoTCP {
+		s.stats.NotTCP++
 	}
-	if p.Truncated {
-		s.Truncated++
+	if s.p.vni >= 0 {
+		s.stats.Tunnelled++
+	}
+	if s.p.fragment {
+		s.stats.Fragments++
+	}
+	if s.p.truncated {
+		s.stats.Truncated++
 	}
 }

@@ -27,74 +27,39 @@ const maxMessage = 64 << 10
 
 // tlsStream follows the records of one direction and the handshake messages in clear.
 type tlsStream struct {
-	off     bool // not TLS, or bytes are missing
-	head    [5]byte
-	headN   int
-	left    int // of the record
-	length  int // of the record
+	msg     []byte // of a message that came in pieces
+	msgLeft uint32 // of the message
+	want    uint32 // how much of the message is kept
+	left    uint16 // of the record
+	length  uint16 // of the record
+	off     bool   // not TLS, or bytes are missing
 	enc     bool
+	headN   uint8
+	msgN    uint8 // bytes of msgHead
+	head    [5]byte
 	alert   [2]byte
 	msgHead [4]byte
-	msgN    int // bytes of msgHead
-	msgLeft int // of the message
-	want    int // how much of the message is kept
-	msg     []byte
-}
-
-// deliver hands on bytes in order.
-func (c *conn) deliver(from int, b []byte, frame int) {
-	d := &c.sides[from]
-	if c.mayBeClient(from) && c.feedHello(from, b, frame) {
-		h := d.hello
-		if raw := h.Raw(); len(raw) == 0 || raw[0]&0x80 == 0 {
-			d.tls.feed(c, from, b, frame)
-			return
-		}
-		if h.State() != wire.HelloComplete {
-			return
-		}
-		b = b[len(b)-min(len(b), len(h.Raw())-h.Consumed()):] // records follow the hello in SSLv2's framing
-	}
-	d.tls.feed(c, from, b, frame)
-}
-
-// mayBeClient reports whether a hello may come from a side.
-func (c *conn) mayBeClient(from int) bool { return !c.known || from != c.server }
-
-// feedHello looks for the client's hello in its first bytes, and reports whether these belonged to them.
-func (c *conn) feedHello(from int, b []byte, frame int) bool {
-	d := &c.sides[from]
-	if d.hello == nil {
-		d.hello = new(wire.HelloReader)
-	}
-	if d.hello.State() != wire.HelloNeedMore {
-		return false
-	}
-	state := d.hello.Feed(b)
-	d.helloN, d.helloF = d.Segments, frame
-	if state == wire.HelloComplete && !c.known {
-		c.server, c.known = 1-from, true
-	}
-	return true
 }
 
 // feed follows the records.
-func (t *tlsStream) feed(c *conn, from int, b []byte, frame int) {
+func (t *tlsStream) feed(c *conn, from int, b []byte, frame int, x *scratch) {
 	for len(b) > 0 && !t.off {
 		if t.left == 0 {
 			n := copy(t.head[t.headN:], b)
-			t.headN += n
+			t.headN += uint8(n)
 			b = b[n:]
-			if t.headN < len(t.head) {
+			if int(t.headN) < len(t.head) {
 				return
 			}
 			t.headN = 0
 			t.begin(c, from)
 			continue
 		}
-		n := min(t.left, len(b))
-		t.body(c, from, b[:n], frame)
-		t.left -= n
+		n := min(int(t.left), len(b))
+		if !t.enc && t.head[0] != recordAppData {
+			t.body(c, from, b[:n], frame, x)
+		}
+		t.left -= uint16(n)
 		b = b[n:]
 	}
 }
@@ -102,7 +67,7 @@ func (t *tlsStream) feed(c *conn, from int, b []byte, frame int) {
 // begin looks at a record's header.
 func (t *tlsStream) begin(c *conn, from int) {
 	d := &c.sides[from]
-	t.length = int(be.Uint16(t.head[3:]))
+	t.length = be.Uint16(t.head[3:])
 	t.left = t.length
 	const most = 1<<14 + 2048 // RFC 5246, section 6.2.3
 	if t.head[0] < recordCCS || t.head[0] > recordAppData+1 || t.head[1] != 3 || t.length > most {
@@ -110,82 +75,87 @@ func (t *tlsStream) begin(c *conn, from int) {
 		return
 	}
 	// Before TLS 1.3 all is encrypted behind a ChangeCipherSpec; in TLS 1.3 only application data is, as which the rest goes.
-	t.enc = d.ChangeCipherSpec && !c.isTLS13()
+	t.enc = d.ccs && !c.tls13
 	switch t.head[0] {
 	case recordCCS:
-		d.ChangeCipherSpec = true
+		d.ccs = true
 	case recordAppData:
-		d.AppData++
-		if t.length == sealedAlert && c.isTLS13() {
-			d.EncryptedAlerts++
+		d.appData++
+		if t.length == sealedAlert && c.tls13 {
+			d.sealedAlerts++
 		}
 	case recordAlert:
 		if t.enc || t.length != 2 {
-			d.EncryptedAlerts++
+			d.sealedAlerts++
 		}
 	}
 }
 
-func (c *conn) isTLS13() bool {
-	v := c.c
-	return v.ServerHello != nil && v.ServerHello.Version >= wire.TLS13 || v.HelloRetry != nil
-}
-
-// body takes a part of a record; left still counts it.
-func (t *tlsStream) body(c *conn, from int, b []byte, frame int) {
-	if t.enc {
-		return
-	}
+// body takes a part of a record in clear; left still counts it.
+func (t *tlsStream) body(c *conn, from int, b []byte, frame int, x *scratch) {
 	switch t.head[0] {
 	case recordAlert:
-		if t.length != len(t.alert) {
+		if int(t.length) != len(t.alert) {
 			return
 		}
 		copy(t.alert[t.length-t.left:], b)
-		if t.left == len(b) {
+		if int(t.left) == len(b) {
 			c.sides[from].sawAlert(t.alert, frame)
 		}
 	case recordHandshake:
-		t.handshake(c, from, b, frame)
+		t.handshake(c, from, b, frame, x)
 	}
 }
 
 // sawAlert keeps the first fatal alert, else the first.
 func (d *side) sawAlert(a [2]byte, frame int) {
-	if d.Alert != nil && (d.Alert.Level == wire.AlertFatal || a[0] != wire.AlertFatal) {
+	if d.alerted && (d.alert[0] == wire.AlertFatal || a[0] != wire.AlertFatal) {
 		return
 	}
-	d.Alert, d.AlertFrame = &wire.Alert{Level: a[0], Description: a[1]}, frame
+	d.alerted, d.alert, d.alertFrame = true, a, frame
 }
 
 // handshake follows the messages within records.
-func (t *tlsStream) handshake(c *conn, from int, b []byte, frame int) {
+func (t *tlsStream) handshake(c *conn, from int, b []byte, frame int, x *scratch) {
 	for len(b) > 0 && !t.off {
-		if t.msgN < len(t.msgHead) {
+		if int(t.msgN) < len(t.msgHead) {
+			if t.msgN == 0 && len(b) >= 4 { // nearly always a message, or what is wanted of it, is there as a whole
+				n := int(b[1])<<16 | int(b[2])<<8 | int(b[3])
+				if want := c.wanted(from, b[0], n); 4+n <= len(b) {
+					c.message(from, b[0], b[:4+want], frame, x)
+					b = b[4+n:]
+					continue
+				}
+			}
 			n := copy(t.msgHead[t.msgN:], b)
-			t.msgN += n
+			t.msgN += uint8(n)
 			b = b[n:]
-			if t.msgN < len(t.msgHead) {
+			if int(t.msgN) < len(t.msgHead) {
 				return
 			}
-			t.msgLeft = int(t.msgHead[1])<<16 | int(t.msgHead[2])<<8 | int(t.msgHead[3])
-			t.want = c.wanted(from, t.msgHead[0], t.msgLeft)
-			t.msg = nil
-			if t.want > 0 {
-				t.msg = append(make([]byte, 0, min(4+t.want, 512)), t.msgHead[:]...)
-			}
+			t.beginMessage(c, from)
 		}
-		n := min(t.msgLeft, len(b))
-		if keep := min(n, t.want+4-len(t.msg)); t.want > 0 && keep > 0 {
+		n := min(t.msgLeft, uint32(len(b)))
+		if keep := min(n, t.want+4-uint32(len(t.msg))); t.want > 0 && keep > 0 {
 			t.msg = append(t.msg, b[:keep]...)
 		}
 		t.msgLeft -= n
 		b = b[n:]
 		if t.msgLeft == 0 {
 			t.msgN = 0
-			c.message(from, t.msgHead[0], t.msg, frame)
+			c.message(from, t.msgHead[0], t.msg, frame, x)
 			t.msg = nil
 		}
+	}
+}
+
+// beginMessage looks at a message's header.
+func (t *tlsStream) beginMessage(c *conn, from int) {
+	t.msgLeft = uint32(t.msgHead[1])<<16 | uint32(t.msgHead[2])<<8 | uint32(t.msgHead[3])
+	t.want = uint32(c.wanted(from, t.msgHead[0], int(t.msgLeft)))
+	t.msg = nil
+	if t.want > 0 {
+		t.msg = append(make([]byte, 0, min(4+t.want, 512)), t.msgHead[:]...)
 	}
 }
 
@@ -197,7 +167,7 @@ func (c *conn) wanted(from int, typ byte, n int) int {
 			return n
 		}
 	case msgClientHello:
-		if c.c.HelloRetry != nil && n <= maxMessage {
+		if c.retry.n > 0 && n <= maxMessage {
 			return n
 		}
 	case msgCertificate, msgServerKeyExchange:
@@ -207,41 +177,48 @@ func (c *conn) wanted(from int, typ byte, n int) int {
 }
 
 // message looks at a handshake message in clear; msg is as much of it as wanted said, with its header.
-func (c *conn) message(from int, typ byte, msg []byte, frame int) {
-	v := c.c
+func (c *conn) message(from int, typ byte, msg []byte, frame int, x *scratch) {
 	if typ == msgServerHello && !c.known {
-		c.server, c.known = from, true
+		c.server, c.known = int8(from), true
 	}
-	if from != c.server {
+	if from != int(c.server) {
 		switch {
-		case typ == msgClientHello && len(msg) > 0 && v.SecondHello == nil:
-			v.SecondHello, _ = wire.ParseClientHello(msg) // what is wrong with it, the server says
+		case typ == msgClientHello && len(msg) > 4 && c.retry.n > 0 && c.second.n == 0:
+			c.second = c.store(msg)
 		case typ == msgCertificate && len(msg) == 7:
-			v.ClientCertificate = CertificateSent
+			c.certificate = CertificateSent
 			if msg[4]|msg[5]|msg[6] == 0 {
-				v.ClientCertificate = CertificateEmpty
+				c.certificate = CertificateEmpty
 			}
 		}
 		return
 	}
 	switch typ {
 	case msgServerHello:
-		h, err := wire.ParseServerHello(msg)
-		switch {
-		case err != nil:
-		case h.HelloRetry:
-			v.HelloRetry = h
-		case v.ServerHello == nil:
-			v.ServerHello, v.ServerHelloFrame, v.Group = h, frame, h.Group
-		}
+		c.serverHello(msg, frame, &x.server)
 	case msgServerKeyExchange:
-		if v.ServerHello == nil || len(msg) != 7 || msg[4] != 3 { // named_curve, RFC 8422, section 5.4
+		if c.chosen.n == 0 || len(msg) != 7 || msg[4] != 3 { // named_curve, RFC 8422, section 5.4
 			return
 		}
-		if info, ok := v.ServerHello.Suite.Info(); ok && info.KeyExchange == wire.KeyExchangeECDHE {
-			v.Group = wire.Group(be.Uint16(msg[5:]))
+		if info, ok := c.suite.Info(); ok && info.KeyExchange == wire.KeyExchangeECDHE {
+			c.group = wire.Group(be.Uint16(msg[5:]))
 		}
 	case msgCertificateRequest:
-		v.CertificateRequest = true
+		c.request = true
+	}
+}
+
+// serverHello keeps the first ServerHello and the first retry.
+func (c *conn) serverHello(msg []byte, frame int, h *wire.ServerHello) {
+	if len(msg) == 0 || h.Parse(msg) != nil {
+		return
+	}
+	switch {
+	case h.HelloRetry && c.retry.n == 0:
+		c.retry, c.tls13 = c.store(msg), true
+	case h.HelloRetry:
+	case c.chosen.n == 0:
+		c.chosen, c.serverHelloFrame, c.group, c.suite = c.store(msg), frame, h.Group, h.Suite
+		c.tls13 = c.tls13 || h.Version >= wire.TLS13
 	}
 }

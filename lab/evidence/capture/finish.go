@@ -1,0 +1,118 @@
+package capture
+
+import "github.com/alblab/alblab/lab/wire"
+
+// parsed is the memory of a conversation and all that it points to.
+type parsed struct {
+	conversation  Conversation
+	hello, second wire.ClientHello
+	server, retry wire.ServerHello
+	alerts        [2]wire.Alert
+}
+
+// finish fills in the conversation of a connection that is given out. What it points to lies in m and in the connection.
+func (c *conn) finish(m *parsed) *Conversation {
+	v := &m.conversation
+	ci, si := 1-c.server, c.server
+	client, server := &c.sides[ci], &c.sides[si]
+	*v = Conversation{
+		Client: c.addr(int(ci)).addrPort(c.v6), Server: c.addr(int(si)).addrPort(c.v6), VNI: int(c.key.vni),
+		Start: unix(c.start), End: unix(c.end), FirstFrame: c.firstFrame, EndFrame: c.endFrame, Handshake: c.shook,
+		FromClient: client.direction(&m.alerts[0]), FromServer: server.direction(&m.alerts[1]),
+		ServerHelloFrame: c.serverHelloFrame, Group: c.group, CertificateRequest: c.request, ClientCertificate: c.certificate,
+		Ending: c.ending, Evicted: c.evicted,
+	}
+	if c.ending != EndingOpen {
+		v.Ended, v.EndedBy = unix(c.ended), SideClient
+		if c.endedBy == c.server {
+			v.EndedBy = SideServer
+		}
+	}
+	v.Incomplete = v.FromClient.Lost || v.FromServer.Lost || v.Handshake == HandshakeUnseen
+	c.finishHello(v, m, client)
+	c.finishAnswer(v, m)
+	return v
+}
+
+// addr is the address of a side.
+func (c *conn) addr(side int) end {
+	if (side == 0) == c.low {
+		return c.key.low
+	}
+	return c.key.high
+}
+
+func (s *side) direction(a *wire.Alert) Direction {
+	d := Direction{
+		Packets: s.packets, Bytes: s.bytes, Flags: s.flags, MSS: s.mss, Data: s.data, Segments: int64(s.segments),
+		Retransmitted: int64(s.retransmitted), Fragments: int64(s.fragments), Lost: s.lost || s.stream.gap(),
+		EncryptedAlerts: int(s.sealedAlerts), ChangeCipherSpec: s.ccs, AppData: int(s.appData),
+		FINFrame: s.finFrame, RSTFrame: s.rstFrame,
+	}
+	if s.segments > 0 {
+		d.DataEnd = unix(s.dataEnd)
+	}
+	if s.alerted {
+		*a = wire.Alert{Level: s.alert[0], Description: s.alert[1]}
+		d.Alert, d.AlertFrame = a, s.alertFrame
+	}
+	return d
+}
+
+// finishHello parses the client's hello.
+func (c *conn) finishHello(v *Conversation, m *parsed, client *side) {
+	switch client.helloState {
+	case helloCollect, helloWhole:
+		v.HelloBytes = client.hello.of(c.buf)
+		v.HelloSegments = int(client.helloN)
+		if client.helloState == helloCollect {
+			break
+		}
+		if err := m.hello.Parse(v.HelloBytes[5:]); err != nil {
+			v.HelloErr = err
+			break
+		}
+		m.hello.RecordVersion = wire.Version(be.Uint16(v.HelloBytes[1:]))
+		v.Hello, v.HelloFrame = &m.hello, client.helloF
+	case helloReader:
+		h := client.reader
+		if h.State() != wire.HelloComplete && v.Handshake == HandshakeUnseen {
+			return // the capture begins in the middle
+		}
+		v.HelloBytes = h.Raw()
+		switch h.State() {
+		case wire.HelloComplete:
+			v.Hello, v.HelloBytes = h.Hello(), v.HelloBytes[:min(h.Consumed(), len(v.HelloBytes))]
+			v.HelloFrame = client.helloF
+		case wire.HelloMalformed:
+			v.HelloErr = h.Err()
+		case wire.HelloNotTLS:
+			v.NotTLS, v.HelloBytes = v.HelloBytes[:min(len(v.HelloBytes), 64)], nil
+		}
+		if len(v.HelloBytes) > 0 {
+			v.HelloSegments = int(client.helloN)
+		}
+	}
+}
+
+// finishAnswer parses what the server said, and a second hello.
+func (c *conn) finishAnswer(v *Conversation, m *parsed) {
+	if c.retry.n > 0 && m.retry.Parse(c.retry.of(c.buf)) == nil {
+		v.HelloRetry = &m.retry
+	}
+	if c.chosen.n > 0 && m.server.Parse(c.chosen.of(c.buf)) == nil {
+		v.ServerHello = &m.server
+	}
+	if c.second.n > 0 && m.second.Parse(c.second.of(c.buf)) == nil { // what is wrong with it, the server says
+		v.SecondHello = &m.second
+	}
+}
+
+// finished returns a conversation of its own memory.
+func (c *conn) finished() *Conversation {
+	shared := c.buf // is used again
+	c.buf = append([]byte(nil), shared...)
+	v := c.finish(new(parsed))
+	c.buf = shared
+	return v
+}
