@@ -68,4 +68,8 @@ const (
 	Capture       Capability = "capture"    // packets at the load balancer's interfaces
 	LinkFaults    Capability = "linkfaults" // Faulty
 	CertFaults    Capability = "certfaults" // lab.Embedded.CertificateFaults
+	// ClientCertificates and AnyPort are what scenarios need whose steps have a client certificate or try a port that is no
+	// listener's: such scenarios need not name them.
+	ClientCertificates Capability = "clientcertificates"
+	AnyPort            Capability = "anyport"
 )

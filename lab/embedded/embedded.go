@@ -199,7 +199,8 @@ func (l *Lab) Endpoint() lab.Endpoint {
 	e := lab.Endpoint{
 		Kind: "embedded", LoadBalancer: l.names.loadBalancer, Host: l.pki.Host(), Roots: l.pki.Roots(),
 		Ports: map[string]int{}, Policies: map[string]string{},
-		Capabilities: []lab.Capability{lab.RawPackets, lab.SecondAddress, lab.IPv6, lab.LinkFaults, lab.CertFaults},
+		Capabilities: []lab.Capability{lab.RawPackets, lab.SecondAddress, lab.IPv6, lab.LinkFaults, lab.CertFaults,
+			lab.ClientCertificates, lab.AnyPort},
 	}
 	if l.manual != nil {
 		e.Capabilities = append(e.Capabilities, lab.VirtualClock)
