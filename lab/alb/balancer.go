@@ -70,7 +70,7 @@ func New(c Config) (*LoadBalancer, error) {
 // Serve accepts connections of a node and listener until l closes, and closes l when the load balancer closes. The
 // error is nil in both cases.
 func (lb *LoadBalancer) Serve(l net.Listener, node Node, listener string) error {
-	ln := lb.listeners[listener]
+	ln := lb.listener(listener)
 	if ln == nil {
 		return fmt.Errorf("serving: no listener named %q", listener)
 	}
@@ -114,7 +114,7 @@ func (lb *LoadBalancer) Serve(l net.Listener, node Node, listener string) error 
 
 // ServeConn serves one connection and returns when it has ended.
 func (lb *LoadBalancer) ServeConn(conn net.Conn, node Node, listener string) error {
-	ln := lb.listeners[listener]
+	ln := lb.listener(listener)
 	if ln == nil {
 		return fmt.Errorf("serving: no listener named %q", listener)
 	}

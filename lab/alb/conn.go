@@ -71,6 +71,7 @@ func (c *conn) serve(buf []byte) {
 	if !c.readHello(buf) {
 		return
 	}
+	c.ln = c.lb.listener(c.ln.Name) // it may have been modified since the connection came
 	out.Stage = wire.StageHello
 	c.decision = c.ln.Policy.Decide(c.hello, c.ln.certs)
 	if c.decision.Outcome == policy.Refused {
