@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/agext/levenshtein"
 )
 
 // Builtin returns the profiles that have a name, fresh copies that may be changed.
@@ -35,7 +37,8 @@ func Nearest(typed string, names []string, n int) []string {
 	distance := map[string]int{}
 	for _, name := range names {
 		lower := strings.ToLower(name)
-		begin, whole := editDistance(typed, lower)
+		whole := levenshtein.Distance(typed, lower, nil)
+		begin := levenshtein.Distance(typed, lower[:min(len(typed), len(lower))], nil)
 		if typed != "" && strings.Contains(lower, typed) {
 			begin = min(begin, 1)
 		}
@@ -44,26 +47,4 @@ func Nearest(typed string, names []string, n int) []string {
 	sorted := slices.Clone(names)
 	slices.SortStableFunc(sorted, func(a, b string) int { return distance[a] - distance[b] })
 	return sorted[:min(n, len(sorted))]
-}
-
-// editDistance is Levenshtein's (insertions, deletions, substitutions): from a to the beginning of b that is nearest, and
-// to the whole of b.
-func editDistance(a, b string) (begin, whole int) {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			substituted := diagonal
-			if a[i] != b[j] {
-				substituted++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(substituted, row[j+1]+1, row[j]+1)
-		}
-	}
-	return slices.Min(row), row[len(b)]
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/agext/levenshtein"
 )
 
 // Prefix begins every policy's name.
@@ -108,7 +110,7 @@ func nearest(want string) []string {
 	var all []candidate
 	for _, n := range order {
 		low := strings.ToLower(n)
-		cost := edits(want, low)
+		cost := levenshtein.Distance(want, low, nil)
 		if strings.HasPrefix(low, want) {
 			cost = min(cost, 1)
 		}
@@ -122,25 +124,4 @@ func nearest(want string) []string {
 		names = append(names, c.name)
 	}
 	return names
-}
-
-// edits is the Levenshtein distance.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		last := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := last
-			if a[i] != b[j] {
-				cost++
-			}
-			last = row[j+1]
-			row[j+1] = min(cost, row[j]+1, last+1)
-		}
-	}
-	return row[len(b)]
 }

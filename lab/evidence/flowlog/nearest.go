@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/agext/levenshtein"
 )
 
 // nearest returns "; did you mean a or b?", or "" if no name is near.
@@ -17,7 +19,7 @@ func nearest(name string, known []column) string {
 		return ""
 	}
 	for _, c := range known {
-		d := distance(strings.ReplaceAll(strings.ToLower(name), "_", "-"), c.name)
+		d := levenshtein.Distance(strings.ReplaceAll(strings.ToLower(name), "_", "-"), c.name, nil)
 		if strings.ReplaceAll(c.name, "-", "") == strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(name)) {
 			d = 0
 		}
@@ -36,25 +38,4 @@ func nearest(name string, known []column) string {
 		return ""
 	}
 	return "; did you mean " + strings.Join(names, " or ") + "?"
-}
-
-// distance is the number of characters to insert, delete or replace to make a of b (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			d := diagonal
-			if a[i] != b[j] {
-				d++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(d, diagonal+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
 }
