@@ -85,17 +85,23 @@ func (a *app) entry(r row, width int) error {
 
 func listScenarios() []row {
 	var out []row
-	for _, s := range scenarios.All() {
+	usual := len(scenarios.All())
+	for i, s := range everyScenario() {
 		var assumed []string
 		for _, as := range s.Assumed {
 			assumed = append(assumed, as.Text)
 		}
-		out = append(out, row{s.Name, s.Doc, struct {
+		doc, long := s.Doc, i >= usual
+		if long {
+			doc += " (takes longer: runs by its name, or with --long)"
+		}
+		out = append(out, row{s.Name, doc, struct {
 			Name    string           `json:"name"`
 			Doc     string           `json:"doc"`
+			Long    bool             `json:"long,omitempty"`
 			Needs   []lab.Capability `json:"needs,omitempty"`
 			Assumed []string         `json:"assumed,omitempty"`
-		}{s.Name, s.Doc, s.Needs, assumed}})
+		}{s.Name, s.Doc, long, s.Needs, assumed}})
 	}
 	return out
 }
