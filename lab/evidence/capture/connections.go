@@ -53,7 +53,6 @@ type follower struct {
 	stop    chan struct{}
 }
 
-
 func connections(r io.Reader, o *evidence.Options, l *Limits, finish func(*conn) *Conversation) iter.Seq2[*Conversation, error] {
 	return func(yield func(*Conversation, error) bool) {
 		t := newTracker(l)

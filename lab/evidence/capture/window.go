@@ -6,11 +6,13 @@ import (
 )
 
 const (
+	firstLen = 64 << 10
 	chunkLen = 256 << 10
 	chunks   = 4 // being filled, waiting and being looked at
 )
 
-// window shows a stream piece by piece. A goroutine reads ahead, so that reading, or unpacking, costs the one who looks no time.
+// window shows a stream piece by piece. A goroutine reads ahead once the stream turns out to be long, so that reading, or unpacking,
+// costs the one who looks no time.
 // What Peek returns lies in the chunk that was read, or is put together where it crosses a border; it is valid until the next call.
 type window struct {
 	idle   func() // called before waiting for the stream; may be nil
@@ -24,6 +26,7 @@ type window struct {
 	stop   chan struct{}
 	once   sync.Once
 	done   sync.WaitGroup
+	short  int // bytes read without the goroutine
 	err    error
 }
 
@@ -80,6 +83,9 @@ func (w *window) fetch() error {
 	if w.err != nil {
 		return w.err
 	}
+	if w.short < firstLen {
+		return w.fetchFirst()
+	}
 	if w.stop == nil {
 		w.stop, w.filled, w.empty = make(chan struct{}), make(chan filling, chunks), make(chan []byte, chunks)
 		for range chunks {
@@ -88,10 +94,10 @@ func (w *window) fetch() error {
 		w.done.Add(1)
 		go w.fill()
 	}
-	if w.chunk != nil {
-		w.empty <- w.chunk[:cap(w.chunk)]
-		w.chunk = nil
+	if cap(w.chunk) == chunkLen {
+		w.empty <- w.chunk[:chunkLen]
 	}
+	w.chunk = nil
 	var f filling
 	select {
 	case f = <-w.filled:
@@ -104,6 +110,22 @@ func (w *window) fetch() error {
 	w.chunk, w.cur, w.err = f.b, f.b, f.err
 	if len(f.b) == 0 {
 		return w.err
+	}
+	return nil
+}
+
+// fetchFirst reads the begin of the stream. Most captures of a test, or of one refused connection, are not longer.
+func (w *window) fetchFirst() error {
+	if w.chunk == nil {
+		w.chunk = make([]byte, firstLen)
+	}
+	if w.idle != nil {
+		w.idle()
+	}
+	n, err := readChunk(w.r, w.chunk)
+	w.cur, w.short, w.err = w.chunk[:n], w.short+n, err
+	if n == 0 {
+		return err
 	}
 	return nil
 }
