@@ -53,6 +53,7 @@ func allowed() map[string][]string {
 		"scenarios":                  {"lab", "lab/wire", "lab/evidence/...", "lab/pki", "lab/policy", "clients/...", "analyzers/..."},
 		"scenarios/benchmark":        {"lab", "lab/wire", "lab/evidence/...", "lab/pki", "lab/policy", "clients/...", "analyzers/...", "scenarios"},
 		"cmd/alblab":                 {"..."},
+		"terraform/mint":             {"lab/pki"},
 	}
 }
 

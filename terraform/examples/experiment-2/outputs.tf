@@ -1,0 +1,4 @@
+output "lab" {
+  description = "What alblab reads to attach to the lab."
+  value       = module.lab
+}
