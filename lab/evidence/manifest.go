@@ -46,8 +46,11 @@ type Manifest struct {
 	// Account-side names, as they appear in the records.
 	LoadBalancer string   `json:"load_balancer,omitempty"` // app/<name>/<id>
 	Addresses    []string `json:"addresses,omitempty"`     // the load balancer's own addresses, as flow logs show them
-	Slots        []Slot   `json:"slots,omitempty"`
-	Files        []File   `json:"files"`
+	// Clients are the addresses that the run's own clients have in the records. In an account the Internet knocks too: what
+	// comes from others is no part of the run. Empty: all is.
+	Clients []string `json:"clients,omitempty"`
+	Slots   []Slot   `json:"slots,omitempty"`
+	Files   []File   `json:"files"`
 }
 
 // errNotManifest is what decodeManifest answers to a JSON document that is something else.
