@@ -136,6 +136,9 @@ func (b *Bundle) skip(name, reason string) {
 // show returns what positions call a file: its name, or as [OpenPaths] was given it.
 func (b *Bundle) show(name string) string { return nameOr(b.shown[name], name) }
 
+// Shown returns what positions in errors call a file of the bundle: its name, or what [OpenPaths] was given.
+func (b *Bundle) Shown(name string) string { return b.show(name) }
+
 // Files returns the files of a kind in the order of their names, which for AWS's keys is the order of time.
 func (b *Bundle) Files(k Kind) []File {
 	var out []File

@@ -129,6 +129,10 @@ func cures(p *Policy, h *wire.ClientHello, c CertSet) []Cure {
 	return all
 }
 
+// Price says in words what becomes weaker on the way from p to q, and what goes away that clients may rely on; it is empty if
+// nothing does.
+func (p *Policy) Price(q *Policy) []string { return price(p, q, p.DistanceTo(q)) }
+
 // price says what becomes weaker on the way from p to q, and what goes away that clients may rely on.
 func price(p, q *Policy, d Distance) (words []string) {
 	add := func(when bool, format string, args ...any) {

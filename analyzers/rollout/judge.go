@@ -1,0 +1,217 @@
+package rollout
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/alblab/alblab/clients/catalog"
+	"github.com/alblab/alblab/lab/policy"
+	"github.com/alblab/alblab/lab/wire"
+)
+
+// AddCatalogue adds the clients of a catalogue. They count as one connection each; beside real traffic as none, so that they
+// change no share.
+func (t *Traffic) AddCatalogue(list []*catalog.Client) error {
+	n := int64(1)
+	if t.Stats.Connections > 0 {
+		n = 0
+	}
+	for _, c := range list {
+		b, err := c.Hello("example.com")
+		if err != nil {
+			return err
+		}
+		h, err := wire.ParseHello(b)
+		if err != nil {
+			return err
+		}
+		t.Clients = append(t.Clients, &Client{Kind: KindCatalogue, Name: c.Name, Uses: []Use{{Offer: len(t.Offers), Connections: n}}})
+		t.Offers = append(t.Offers, Offer{Hello: h, JA4: h.JA4(), Known: true})
+	}
+	t.Stats.Connections += n * int64(len(list))
+	return nil
+}
+
+// judgeOffers judges each different offer.
+func (q *Question) judgeOffers(t *Traffic) []Judgement {
+	lines := newLineJudge(q)
+	out := make([]Judgement, len(t.Offers))
+	for i, o := range t.Offers {
+		if o.Known {
+			out[i] = q.Hello(o.Hello)
+		} else {
+			out[i] = lines.judge(o.Seen)
+		}
+	}
+	return out
+}
+
+// Judge says what the change does to everyone. It ends with what else could be chosen, see [Report.Choices].
+func Judge(q *Question, t *Traffic) *Report {
+	r := &Report{
+		Schema: Schema, To: q.To.Name, Certificates: q.Certs.String(), Assume: q.Assume.String(), Stats: t.Stats,
+		Clients: make([]ClientReport, 0, len(t.Clients)),
+	}
+	if q.From != nil {
+		r.From = q.From.Name
+		r.FromCertificates = q.fromCerts().String()
+	}
+	verdicts := q.judgeOffers(t)
+	guesses := newGuesser(q, catalog.All())
+	for _, c := range t.Clients {
+		r.Clients = append(r.Clients, q.client(c, t, verdicts, guesses))
+	}
+	slices.SortFunc(r.Clients, func(a, b ClientReport) int {
+		return cmp.Or(rank(&a)-rank(&b), cmp.Compare(b.Connections, a.Connections), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
+	})
+	r.sum(t, verdicts)
+	r.choose(q, t)
+	return r
+}
+
+// rank orders clients: who breaks, who may, who fails anyway, who keeps.
+func rank(c *ClientReport) int {
+	switch {
+	case c.Effect == Breaks && !c.FailsToday:
+		return 0
+	case c.Effect == Unknown && !c.FailsToday:
+		return 1
+	case c.FailsToday:
+		return 2
+	}
+	return 3
+}
+
+// client reports on one client. Its effect is the worst of those on its connections.
+func (q *Question) client(c *Client, t *Traffic, verdicts []Judgement, guesses *guesser) ClientReport {
+	out := ClientReport{Kind: c.Kind, Name: c.Name, UserAgents: c.Agents, Addresses: c.Addresses, ServerNames: c.ServerNames, FailsToday: true}
+	if !c.First.IsZero() {
+		first, last := c.First, c.Last
+		out.First, out.Last = &first, &last
+	}
+	if c.Kind == KindAddress {
+		out.Network = networkOf(c.Name)
+	}
+	worst, shown := -1, -1
+	for i, u := range c.Uses {
+		v := &verdicts[u.Offer]
+		out.Connections += u.Connections
+		if v.Fails {
+			out.Failing += u.Connections
+		} else {
+			out.FailsToday = false
+			out.count(v.Effect, u.Connections)
+		}
+		if shown < 0 || weight(v) > worst {
+			worst, shown = weight(v), i
+		}
+	}
+	use := c.Uses[shown]
+	v, o := &verdicts[use.Offer], &t.Offers[use.Offer]
+	out.Effect, out.Reason, out.Why = v.Effect, v.Reason, v.Why
+	out.Seen = o.seen(q)
+	if o.Known && c.Kind != KindJA4 {
+		out.JA4 = o.JA4
+	}
+	switch v.Effect {
+	case Breaks:
+		out.Cure = q.cure(o, v)
+	case Unknown:
+		out.Settle = v.Settle
+		agents := c.Agents
+		if c.Kind == KindUserAgent {
+			agents = []string{c.Name}
+		}
+		if !o.Known {
+			out.Guess = guesses.guess(o.Seen, agents)
+		}
+	}
+	return out
+}
+
+// weight orders what a client's connections show, the worst highest.
+func weight(v *Judgement) int {
+	w := map[Effect]int{Keeps: 0, Unknown: 2, Breaks: 4}[v.Effect]
+	if v.Fails {
+		w = map[Effect]int{Keeps: 0, Unknown: 1, Breaks: 1}[v.Effect]
+	}
+	return w
+}
+
+// seen says in short what a client was seen with.
+func (o *Offer) seen(q *Question) string {
+	s := o.Seen
+	if o.Known {
+		if o.Hello == nil {
+			return "a damaged hello"
+		}
+		if q.From == nil {
+			return "a hello"
+		}
+		d := q.From.Decide(o.Hello, q.fromCerts())
+		if d.Outcome == policy.Refused {
+			return "a hello"
+		}
+		s = Seen{Version: d.Version, Suite: d.Suite, Group: d.Group}
+	}
+	if s.Failed {
+		return "a failed attempt"
+	}
+	var words []string
+	if s.Version != 0 {
+		words = append(words, s.Version.String())
+	}
+	if s.Suite != 0 {
+		words = append(words, s.Suite.OpenSSL())
+	}
+	if s.Group != 0 {
+		words = append(words, s.Group.String())
+	}
+	return strings.Join(words, " ")
+}
+
+// cure says what the client must become able to do.
+func (q *Question) cure(o *Offer, v *Judgement) string {
+	if o.Known && o.Hello != nil {
+		d := q.To.Decide(o.Hello, q.Certs)
+		if d.Outcome == policy.Refused {
+			return policy.Explain(q.To, o.Hello, q.Certs, d).Client
+		}
+	}
+	switch v.Reason {
+	case ReasonVersion:
+		return "it must offer " + joined(q.To.Versions, " or ")
+	case ReasonGroup:
+		return "it must offer one of the groups " + joined(q.To.Groups, ", ")
+	case ReasonCertificate:
+		return "nothing that the client could do: give the load balancer a certificate of the other kind too"
+	case ReasonScheme:
+		return "it must offer one of the signature schemes " + joined(q.To.Schemes[:min(4, len(q.To.Schemes))], ", ")
+	case ReasonSuite:
+		return "it must offer a cipher suite of the policy, such as " + joined(q.suitesFor(o.Seen.Version), " or ")
+	}
+	return ""
+}
+
+// suitesFor returns up to two suites of the new policy that fit a version, else its first.
+func (q *Question) suitesFor(v wire.Version) (list []wire.Suite) {
+	s := newSide(q.To, q.Certs)
+	for _, x := range q.To.Suites {
+		if s.has(x, v) && len(list) < 2 {
+			list = append(list, x)
+		}
+	}
+	if list == nil {
+		list = q.To.Suites[:1]
+	}
+	return list
+}
+
+func joined[T interface{ String() string }](list []T, sep string) string {
+	words := make([]string, len(list))
+	for i, v := range list {
+		words[i] = v.String()
+	}
+	return strings.Join(words, sep)
+}
