@@ -5,7 +5,7 @@ import (
 )
 
 // conn is a conversation in the making. sides[0] sent its first packet. Many are held at a time, so it is small: what is rare
-// lies behind pointers, and messages lie as they came in buf and are parsed in the end.
+// lies behind pointers, and messages lie as they came in buf and are parsed in the end. What each packet touches stands together.
 type conn struct {
 	key              key
 	tag              uint32 // of the key, in the table
@@ -15,28 +15,30 @@ type conn struct {
 	closing          bool
 	evicted          bool
 	known            bool // the sides' roles are certain
+	over             bool // nothing more is to come but stragglers
+	grew             bool // more may be held than mem says
+	tls13            bool // the server has chosen it, or asked for another hello
 	server           int8 // index of the server's side
 	shook            Handshake
 	ending           Ending
 	endedBy          int8 // index of a side
 	certificate      ClientCertificate
-	request          bool // CertificateRequest
-	tls13            bool // the server has chosen it, or asked for another hello
-	group            wire.Group
-	suite            wire.Suite
+	request          bool  // CertificateRequest
 	last             int64 // Unix nanoseconds of the latest packet, by the tracker's clock
-	queued           int64 // when it was put into its list, or ended
-	start, end       int64
-	ended            int64
-	firstFrame       int
+	end              int64
 	endFrame         int
+	sides            [2]side
+	queued           int64 // when it was put into its list, or ended
+	start, ended     int64
+	firstFrame       int
 	serverHelloFrame int
 	prev, next       *conn // in the list of open or of closing ones
 	mem              int64
-	sides            [2]side
 	buf              []byte // messages, one behind the other
 	retry, chosen    span   // HelloRetryRequest, ServerHello
 	second           span   // the hello after a retry
+	group            wire.Group
+	suite            wire.Suite
 }
 
 // span is a part of a conn's buf.
@@ -60,6 +62,7 @@ func (c *conn) reset() {
 func (c *conn) store(msg []byte) span {
 	s := span{uint32(len(c.buf)), uint32(len(msg))}
 	c.buf = append(c.buf, msg...)
+	c.grew = true
 	return s
 }
 
@@ -67,26 +70,26 @@ func (c *conn) store(msg []byte) span {
 type side struct {
 	packets, bytes, data int64
 	dataEnd              int64 // Unix nanoseconds
-	alertFrame           int
-	finFrame, rstFrame   int
-	helloF               int    // frame that completed the hello, or brought its latest part
-	helloN               uint32 // segments by then
 	segments             uint32
-	retransmitted        uint32
-	fragments            uint32
 	appData              uint32
-	sealedAlerts         uint32
-	synSeq               uint32
-	mss                  uint16
 	flags                TCPFlags
 	syn                  bool // a SYN was seen, synSeq is its number
 	lost, ccs, alerted   bool
-	alert                [2]byte
 	helloState           helloState
+	tls                  tlsStream
+	stream               stream
+	helloF               int    // frame that completed the hello, or brought its latest part
+	helloN               uint32 // segments by then
 	helloLen             uint32 // bytes of the hello's one record
 	hello                span   // as far as it came, in buf
-	stream               stream
-	tls                  tlsStream
+	alertFrame           int
+	finFrame, rstFrame   int
+	retransmitted        uint32
+	fragments            uint32
+	sealedAlerts         uint32
+	synSeq               uint32
+	mss                  uint16
+	alert                [2]byte
 	reader               *wire.HelloReader // for a hello that is more than one record of its own
 }
 
@@ -126,16 +129,9 @@ func (c *conn) another(p *packet, from int) bool {
 	return true
 }
 
-// over reports whether nothing more is to come but stragglers.
-func (c *conn) over() bool {
-	a, b := &c.sides[0], &c.sides[1]
-	return a.rstFrame != 0 || b.rstFrame != 0 || a.finFrame != 0 && b.finFrame != 0
-}
-
 // packet takes one packet of the side from, and returns by how much the memory held has grown.
 func (c *conn) packet(p *packet, from int, x *scratch) int64 {
 	s := &c.sides[from]
-	ended := c.over()
 	c.end = max(c.end, p.time)
 	s.packets++
 	s.bytes += int64(p.ipLen)
@@ -146,23 +142,21 @@ func (c *conn) packet(p *packet, from int, x *scratch) int64 {
 	if c.shook != HandshakeComplete || p.flags&SYN != 0 {
 		c.handshake(p, from)
 	}
-	if p.flags&(FIN|RST) != 0 {
-		s.closingFlags(p)
-	}
-	if !ended {
+	if !c.over {
 		c.endFrame = p.number
-		if p.flags&(FIN|RST) != 0 {
-			c.closes(p, from)
-		}
+	}
+	if p.flags&(FIN|RST) != 0 {
+		c.closes(p, from)
 	}
 	segments := s.segments
 	s.stream.segment(c, from, p, x)
 	if s.segments > segments {
 		s.dataEnd = p.time
 	}
-	if p.payloadLen == 0 {
+	if !c.grew {
 		return 0
 	}
+	c.grew = false
 	mem := baseMem + c.held()
 	grown := mem - c.mem
 	c.mem = mem
@@ -215,22 +209,22 @@ func (s *side) sawSYN(p *packet) {
 	}
 }
 
-func (s *side) closingFlags(p *packet) {
+// closes takes note of a FIN or RST.
+func (c *conn) closes(p *packet, from int) {
+	s := &c.sides[from]
 	if p.flags&FIN != 0 && s.finFrame == 0 {
 		s.finFrame = p.number
 	}
 	if p.flags&RST != 0 && s.rstFrame == 0 {
 		s.rstFrame = p.number
 	}
-}
-
-func (c *conn) closes(p *packet, from int) {
-	if c.ending != EndingOpen {
-		return
+	if c.ending == EndingOpen {
+		c.ending = EndingFIN
+		if p.flags&RST != 0 {
+			c.ending = EndingRST
+		}
+		c.ended, c.endedBy = p.time, int8(from)
 	}
-	c.ending = EndingFIN
-	if p.flags&RST != 0 {
-		c.ending = EndingRST
-	}
-	c.ended, c.endedBy = p.time, int8(from)
+	a, b := &c.sides[0], &c.sides[1]
+	c.over = a.rstFrame != 0 || b.rstFrame != 0 || a.finFrame != 0 && b.finFrame != 0
 }

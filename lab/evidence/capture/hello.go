@@ -71,6 +71,7 @@ func (c *conn) collect(d *side, b []byte, frame int) []byte {
 		d.hello = c.store(d.hello.of(c.buf))
 	}
 	c.buf = append(c.buf, b...)
+	c.grew = true
 	d.hello.n += uint32(len(b))
 	d.helloN, d.helloF = d.segments, frame
 	if d.hello.n == d.helloLen {
@@ -87,6 +88,7 @@ func (c *conn) feedReader(from int, b []byte, frame int) (rest []byte, done bool
 		return b, false
 	}
 	state := h.Feed(b)
+	c.grew = true
 	d.helloN, d.helloF = d.segments, frame
 	if state == wire.HelloComplete && !c.known {
 		c.server, c.known = int8(1-from), true

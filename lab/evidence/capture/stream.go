@@ -54,11 +54,13 @@ func (s *stream) segment(c *conn, from int, p *packet, x *scratch) {
 	}
 	ahead := int32(seq - s.next)
 	if ahead > 0 {
+		c.grew = true
 		s.hold(&c.sides[from], piece{seq: seq, n: p.payloadLen, data: p.payload}, ahead)
 		return
 	}
 	s.take(c, from, piece{seq: seq, n: p.payloadLen, data: p.payload}, p.number, x)
 	for len(s.pending) > 0 && !s.broken && int32(s.pending[0].seq-s.next) <= 0 {
+		c.grew = true
 		q := s.pending[0]
 		s.pending = s.pending[:copy(s.pending, s.pending[1:])]
 		s.pendingBytes -= uint32(len(q.data))

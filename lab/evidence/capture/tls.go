@@ -27,9 +27,6 @@ const maxMessage = 64 << 10
 
 // tlsStream follows the records of one direction and the handshake messages in clear.
 type tlsStream struct {
-	msg     []byte // of a message that came in pieces
-	msgLeft uint32 // of the message
-	want    uint32 // how much of the message is kept
 	left    uint16 // of the record
 	length  uint16 // of the record
 	off     bool   // not TLS, or bytes are missing
@@ -39,6 +36,9 @@ type tlsStream struct {
 	head    [5]byte
 	alert   [2]byte
 	msgHead [4]byte
+	msgLeft uint32 // of the message
+	want    uint32 // how much of the message is kept
+	msg     []byte // of a message that came in pieces
 }
 
 // feed follows the records.
@@ -134,10 +134,12 @@ func (t *tlsStream) handshake(c *conn, from int, b []byte, frame int, x *scratch
 				return
 			}
 			t.beginMessage(c, from)
+			c.grew = true
 		}
 		n := min(t.msgLeft, uint32(len(b)))
 		if keep := min(n, t.want+4-uint32(len(t.msg))); t.want > 0 && keep > 0 {
 			t.msg = append(t.msg, b[:keep]...)
+			c.grew = true
 		}
 		t.msgLeft -= n
 		b = b[n:]

@@ -130,7 +130,7 @@ func (t *tracker) packet(p *packet) {
 		c = t.begin(p, &k, tag, low)
 	}
 	c.last = t.now
-	if t.mem += c.packet(p, c.side(low), &t.scratch); !c.closing && c.over() {
+	if t.mem += c.packet(p, c.side(low), &t.scratch); !c.closing && c.over {
 		t.close(c)
 	}
 	for t.open.n+t.closing.n > t.limits.Open || t.mem > t.limits.Bytes && t.open.n+t.closing.n > 1 {
