@@ -138,6 +138,11 @@ func (c *conn) handshakeFailed(err error) {
 		c.logFailure(codeUnmapped)
 		c.t.closeGracefully()
 		return
+	case c.decision.Version == wire.TLS13 && c.t.watch.alert != nil: // as above, and it could not encrypt it
+		out.Ending, out.ByPeer, out.Alert = wire.EndingAlert, true, c.t.watch.alert
+		c.logFailure(codeUnmapped)
+		c.t.closeGracefully()
+		return
 	case !c.t.wrote:
 		// The engine refuses a hello that the policy accepts: our parser and the engine's disagree.
 		c.fault(errors.Join(ErrCannotCarryOut, err))

@@ -34,6 +34,7 @@ type transport struct {
 	wrote  bool        // a record has been sent
 	shaken bool        // the handshake is over: no more filtering
 	undo   func()      // restores what narrow changed
+	watch  alertWatch  // of what came before the handshake was over
 
 	mu      sync.Mutex
 	last    time.Time // of the last byte in either direction
@@ -152,6 +153,9 @@ func (t *transport) Read(b []byte) (int, error) {
 func (t *transport) read(b []byte) (int, error) {
 	n, err := t.Conn.Read(b)
 	if n > 0 {
+		if !t.shaken {
+			t.watch.feed(b[:n])
+		}
 		t.in.Add(int64(n))
 		t.touch()
 	}
