@@ -48,6 +48,7 @@ func allowed() map[string][]string {
 		"analyzers":                  {"lab/evidence/...", "analyzers/correlate", "lab/policy", "lab/wire"},
 		"analyzers/signatures":       {"lab/evidence/...", "analyzers/correlate", "analyzers", "lab/policy", "lab/wire"},
 		"analyzers/rollout":          {"lab/evidence/...", "analyzers/correlate", "analyzers", "analyzers/signatures", "lab/policy", "lab/wire", "clients/catalog"},
+		"analyzers/rollout/page":     {},
 		"analyzers/configlint":       {"lab/policy"},
 		"analyzers/fidelity":         {"lab/evidence/...", "analyzers/correlate", "analyzers"},
 		"scenarios":                  {"lab", "lab/wire", "lab/evidence/...", "lab/pki", "lab/policy", "clients/...", "analyzers/..."},
