@@ -39,3 +39,16 @@ func BenchmarkJA4(b *testing.B) {
 		_ = h.JA4()
 	}
 }
+
+func BenchmarkFingerprints(b *testing.B) {
+	h, err := ParseClientHello(testChrome(b))
+	if err != nil {
+		b.Fatal(err)
+	}
+	buf := make([]byte, 0, 1024)
+	b.ReportAllocs()
+	for b.Loop() {
+		buf = h.AppendJA3(buf[:0])
+		buf = h.AppendJA4(buf[:0])
+	}
+}

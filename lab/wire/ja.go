@@ -4,15 +4,17 @@ import (
 	"crypto/md5" // JA3 is defined with it; nothing is protected by it
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"slices"
 	"strconv"
 )
 
 // JA3String returns the string that JA3 hashes: version, suites, extensions, groups and point formats in decimal, in the
 // client's order, without GREASE. https://github.com/salesforce/ja3
-func (h *ClientHello) JA3String() string {
-	b := strconv.AppendUint(nil, uint64(h.LegacyVersion), 10)
+func (h *ClientHello) JA3String() string { return string(h.AppendJA3String(nil)) }
+
+// AppendJA3String appends the same.
+func (h *ClientHello) AppendJA3String(b []byte) []byte {
+	b = strconv.AppendUint(b, uint64(h.LegacyVersion), 10)
 	b = appendDecimal(append(b, ','), h.Suites)
 	b = appendDecimal(append(b, ','), h.Extensions)
 	b = appendDecimal(append(b, ','), h.Groups)
@@ -23,7 +25,7 @@ func (h *ClientHello) JA3String() string {
 		}
 		b = strconv.AppendUint(b, uint64(f), 10)
 	}
-	return string(b)
+	return b
 }
 
 func appendDecimal[T ~uint16](b []byte, ids []T) []byte {
@@ -42,64 +44,117 @@ func appendDecimal[T ~uint16](b []byte, ids []T) []byte {
 }
 
 // JA3 returns the JA3 fingerprint, an MD5 in hex.
-func (h *ClientHello) JA3() string {
-	sum := md5.Sum([]byte(h.JA3String()))
-	return hex.EncodeToString(sum[:])
+func (h *ClientHello) JA3() string { return string(h.AppendJA3(nil)) }
+
+// AppendJA3 appends the JA3 fingerprint. It does not allocate if b has room for the string that is hashed as well.
+func (h *ClientHello) AppendJA3(b []byte) []byte {
+	n := len(b)
+	b = h.AppendJA3String(b)
+	sum := md5.Sum(b[n:])
+	return hex.AppendEncode(b[:n], sum[:])
 }
 
 // JA4 returns the JA4 fingerprint of a hello that came over TCP, such as "t13d1516h2_8daaf6152771_e5627efa2ab1".
 // https://github.com/FoxIO-LLC/ja4/blob/main/technical_details/JA4.md
-func (h *ClientHello) JA4() string {
-	head, suites, rest := h.ja4()
-	return head + "_" + short(suites) + "_" + short(rest)
+func (h *ClientHello) JA4() string { return string(h.AppendJA4(nil)) }
+
+// AppendJA4 appends the JA4 fingerprint. It does not allocate if b has room for the lists that are hashed as well.
+func (h *ClientHello) AppendJA4(b []byte) []byte {
+	b = append(h.appendJA4Head(b), '_')
+	n := len(b)
+	b = appendShort(h.appendJA4Suites(b), n)
+	b = append(b, '_')
+	n = len(b)
+	return appendShort(h.appendJA4Extensions(b), n)
 }
 
 // JA4Raw returns the same with the lists instead of their hashes (JA4_r).
 func (h *ClientHello) JA4Raw() string {
-	head, suites, rest := h.ja4()
-	return head + "_" + suites + "_" + rest
+	b := append(h.appendJA4Head(nil), '_')
+	b = append(h.appendJA4Suites(b), '_')
+	return string(h.appendJA4Extensions(b))
 }
 
-// short is the hash of a list: 12 digits, all 0 for an empty list.
-func short(list string) string {
-	if list == "" {
-		return "000000000000"
+// appendShort puts the hash of the list that begins at n in its place: 12 digits, all 0 for an empty list.
+func appendShort(b []byte, n int) []byte {
+	if len(b) == n {
+		return append(b, "000000000000"...)
 	}
-	sum := sha256.Sum256([]byte(list))
-	return hex.EncodeToString(sum[:6])
+	sum := sha256.Sum256(b[n:])
+	return hex.AppendEncode(b[:n], sum[:6])
 }
 
-func (h *ClientHello) ja4() (head, suites, rest string) {
-	sni := byte('i')
+func (h *ClientHello) appendJA4Head(b []byte) []byte {
+	b = append(append(b, 't'), h.ja4Version()...)
 	if h.HasServerName {
-		sni = 'd'
+		b = append(b, 'd')
+	} else {
+		b = append(b, 'i')
 	}
-	suiteList, suiteCount := hexList(h.Suites, true)
-	_, extCount := hexList(h.Extensions, false)
-	hashed := slices.DeleteFunc(slices.Clone(h.Extensions), func(t uint16) bool { return t == ExtServerName || t == ExtALPN })
-	exts, _ := hexList(hashed, true)
-	if schemes, n := hexList(h.Schemes, false); n > 0 {
-		exts += "_" + schemes
-	}
-	head = fmt.Sprintf("t%s%c%02d%02d%s", h.ja4Version(), sni, min(suiteCount, 99), min(extCount, 99), h.ja4Protocol())
-	return head, suiteList, exts
+	b = appendTwo(b, countKnown(h.Suites))
+	b = appendTwo(b, countKnown(h.Extensions))
+	return append(b, h.ja4Protocol()...)
 }
 
-// hexList writes identifiers without GREASE as four hex digits each and counts them.
-func hexList[T ~uint16](ids []T, sorted bool) (list string, n int) {
-	kept := slices.DeleteFunc(slices.Clone(ids), IsGREASE[T])
-	if sorted {
-		slices.Sort(kept)
+// appendTwo appends a number of two digits, 99 at most.
+func appendTwo(b []byte, n int) []byte {
+	n = min(n, 99)
+	return append(b, byte('0'+n/10), byte('0'+n%10))
+}
+
+// countKnown counts identifiers without GREASE.
+func countKnown[T ~uint16](ids []T) (n int) {
+	for _, id := range ids {
+		if !IsGREASE(id) {
+			n++
+		}
 	}
-	b := make([]byte, 0, 5*len(kept))
+	return n
+}
+
+func (h *ClientHello) appendJA4Suites(b []byte) []byte {
+	return appendSorted(b, h.Suites, func(Suite) bool { return true })
+}
+
+func (h *ClientHello) appendJA4Extensions(b []byte) []byte {
+	b = appendSorted(b, h.Extensions, func(t uint16) bool { return t != ExtServerName && t != ExtALPN })
+	first := true
+	for _, s := range h.Schemes {
+		if IsGREASE(s) {
+			continue
+		}
+		c := byte(',')
+		if first {
+			c = '_'
+		}
+		first = false
+		b = appendHex16(append(b, c), uint16(s))
+	}
+	return b
+}
+
+// appendSorted appends identifiers without GREASE that are wanted, by value, as four hex digits each.
+func appendSorted[T ~uint16](b []byte, ids []T, want func(T) bool) []byte {
+	var few [128]T
+	kept := few[:0]
+	for _, id := range ids {
+		if !IsGREASE(id) && want(id) {
+			kept = append(kept, id)
+		}
+	}
+	slices.Sort(kept)
 	for i, id := range kept {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		const digits = "0123456789abcdef"
-		b = append(b, digits[id>>12], digits[id>>8&15], digits[id>>4&15], digits[id&15])
+		b = appendHex16(b, uint16(id))
 	}
-	return string(b), len(kept)
+	return b
+}
+
+func appendHex16(b []byte, v uint16) []byte {
+	const digits = "0123456789abcdef"
+	return append(b, digits[v>>12], digits[v>>8&15], digits[v>>4&15], digits[v&15])
 }
 
 func (h *ClientHello) ja4Version() string {
