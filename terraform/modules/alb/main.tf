@@ -87,12 +87,12 @@ resource "aws_lb_listener" "this" {
   port              = each.value.port
   protocol          = "HTTPS"
   ssl_policy        = local.policies[each.key]
-  certificate_arn   = var.certificate_arns[var.certificate_keys[each.key][0]]
+  certificate_arn   = lookup(var.certificate_arns, var.certificate_keys[each.key][0], null)
 
   # Always written: leaving the block out does not switch a mode off that was on.
   mutual_authentication {
     mode                             = each.value.mtls_mode
-    trust_store_arn                  = each.value.mtls_mode == "verify" ? var.trust_store_arns[each.key] : null
+    trust_store_arn                  = each.value.mtls_mode == "verify" ? lookup(var.trust_store_arns, each.key, null) : null
     ignore_client_certificate_expiry = each.value.mtls_mode == "verify" ? each.value.ignore_client_certificate_expiry : null
     advertise_trust_store_ca_names   = each.value.mtls_mode == "verify" ? (each.value.advertise_ca_names ? "on" : "off") : null
   }
@@ -118,7 +118,7 @@ resource "aws_lb_listener_certificate" "further" {
   for_each = local.further
 
   listener_arn    = aws_lb_listener.this[each.value.listener].arn
-  certificate_arn = var.certificate_arns[each.value.key]
+  certificate_arn = lookup(var.certificate_arns, each.value.key, null)
 }
 
 resource "aws_route53_record" "name" {

@@ -2,7 +2,7 @@
 
 locals {
   imported = var.domain == null ? var.certificates : {}
-  issued   = var.domain == null ? {} : { for k in var.keys : k => local.algorithms[k] }
+  issued   = var.domain == null ? {} : { for k in var.keys : k => lookup(local.algorithms, k, null) }
 
   # Public certificates of ACM have these keys (docs.aws.amazon.com/acm/latest/userguide/acm-certificate-characteristics.html).
   algorithms = {

@@ -1,0 +1,1 @@
+../../modules/lab/variables.tf
