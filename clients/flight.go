@@ -1,6 +1,7 @@
 package clients
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"github.com/alblab/alblab/lab/wire"
@@ -35,6 +36,7 @@ type flight struct {
 	first     []byte // up to 256 bytes, for answers that are not TLS
 	notTLS    bool
 	hello     *wire.ServerHello
+	random    []byte            // of the ServerHello
 	retry     *wire.ServerHello // a HelloRetryRequest
 	group     wire.Group
 	requested bool // CertificateRequest
@@ -134,7 +136,8 @@ func (f *flight) serverHello(msg []byte) {
 		f.etm = f.etm || e == extEncryptThenMAC
 	}
 	f.group = h.Group
-	kept := *h // what it borrows is not needed later
+	kept := *h // what it borrows is not needed later, but for the random
+	f.random = bytes.Clone(h.Random)
 	kept.Random, kept.SessionID = nil, nil
 	if h.HelloRetry {
 		f.retry = &kept

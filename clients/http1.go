@@ -15,7 +15,7 @@ func (s *session) http1(c secure) error {
 		if err != nil {
 			return err
 		}
-		last := i == len(s.call.Requests)-1
+		last := i == len(s.call.Requests)-1 && s.conn.again == nil
 		if last && req.Header.Get("Connection") == "" {
 			req.Header.Set("Connection", "close")
 		}
@@ -28,6 +28,9 @@ func (s *session) http1(c secure) error {
 			s.fail(io.EOF)
 			break
 		}
+	}
+	if s.err == nil && s.conn.again != nil {
+		return s.renegotiate(c)
 	}
 	s.leave(c)
 	return nil

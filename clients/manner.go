@@ -23,6 +23,8 @@ type Manner struct {
 	// By is how a client leaves that gives up: EndingReset, EndingFIN (also ""), or EndingTimeout, when it stays silent until
 	// the peer ends the connection.
 	By wire.Ending
+	// Renegotiate is how the client asks for another handshake when it has one; "": it does not.
+	Renegotiate Renegotiate
 }
 
 // Wait is a pause before a client's n-th write, counted from 1, the hello. Writes are those of the TLS library: below TLS 1.3

@@ -61,6 +61,9 @@ func (s *session) standardClient(p *Profile) *tls.Conn {
 
 		SessionTicketsDisabled: true,
 	}
+	if r := s.renegotiates(); r != nil {
+		cfg.KeyLogWriter = &r.keyLog
+	}
 	if p.Suites != nil {
 		cfg.CipherSuites = convert[uint16](p.Suites)
 	}

@@ -18,8 +18,9 @@ type tap struct {
 	net.Conn
 	hello  []byte
 	flight flight
-	record wire.Version // of the hello's record, where it is not the library's; 0: as it is
-	read   atomic.Int64 // bytes, with what the HTTP/2 client reads in a goroutine of its own
+	record wire.Version   // of the hello's record, where it is not the library's; 0: as it is
+	again  *renegotiation // nil: the client asks for no second handshake
+	read   atomic.Int64   // bytes, with what the HTTP/2 client reads in a goroutine of its own
 
 	mu  sync.Mutex // the HTTP/2 client reads and writes in different goroutines
 	err error      // the first failure of the transport, io.EOF included
@@ -46,6 +47,9 @@ func (t *tap) Write(b []byte) (int, error) {
 	}
 	if t.read.Load() == 0 && len(t.hello) < maxHello {
 		t.hello = append(t.hello, b[:min(len(b), maxHello-len(t.hello))]...)
+	}
+	if t.again != nil {
+		t.again.wrote(b)
 	}
 	n, err := t.Conn.Write(b)
 	if err != nil {

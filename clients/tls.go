@@ -63,6 +63,11 @@ func (s *session) talk(c secure, err error) error {
 		return s.incapable(err)
 	}
 	s.done = true
+	if r := s.renegotiates(); r != nil && r.how != RenegotiateLater {
+		return s.renegotiate(c)
+	} else if r != nil && s.attempt.Outcome.ALPN == "h2" {
+		return errNoRenegotiationInHTTP2
+	}
 	if s.call.Profile.Hello != nil && len(s.call.Requests) == 0 {
 		s.leave(c) // what it would speak then is not recorded
 		return nil

@@ -64,6 +64,9 @@ func (s *session) utlsConfig(sh shape) *utls.Config {
 		NextProtos:             sh.alpn,
 		SessionTicketsDisabled: true,
 	}
+	if r := s.renegotiates(); r != nil {
+		cfg.KeyLogWriter = &r.keyLog
+	}
 	if cfg.ServerName == "" && s.call.Roots != nil {
 		cfg.ServerName = s.attempt.Remote.Addr().String()
 	}

@@ -164,7 +164,11 @@ func (p *printer) line(e ended) string {
 	if e.outcome.ALPN != "" {
 		alpn = " " + e.outcome.ALPN
 	}
-	return fmt.Sprintf("%s%s%s, completed, %s", head, done, alpn, plural(e.requests, "request"))
+	end := ""
+	if o := &e.outcome; !o.ByPeer && o.Detail != "" && (o.Ending == wire.EndingReset || o.Ending == wire.EndingAlert) {
+		end = ", then refused: " + o.Detail
+	}
+	return fmt.Sprintf("%s%s%s, completed, %s%s", head, done, alpn, plural(e.requests, "request"), end)
 }
 
 // endedByClient says how a client left a handshake that nobody refused it, "" if it did not.

@@ -174,7 +174,7 @@ func (c *conn) end(a wire.Alert, sealed bool) {
 	}
 	out.Ending, out.Alert = wire.EndingAlert, &a
 	if sealed {
-		c.t.alerts = true
+		c.t.alerts.Store(true)
 		c.eng.CloseWrite()
 	} else {
 		c.t.write([]byte{recordAlert, 3, c.alertVersion(), 0, 2, a.Level, a.Description})

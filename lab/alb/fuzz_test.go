@@ -100,7 +100,7 @@ func FuzzHTTP1(f *testing.F) {
 		c.hello = fuzzHello()
 		c.decision = c.ln.Policy.Decide(c.hello, c.ln.certs)
 		c.eng = plainEngine{c.t}
-		c.t.established()
+		c.t.established(false)
 		go func() {
 			go func() { here.Write(data); here.Close() }()
 			io.Copy(io.Discard, here)

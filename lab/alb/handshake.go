@@ -49,7 +49,7 @@ func (c *conn) handshake() bool {
 		c.refuseClient()
 		return false
 	}
-	c.t.established()
+	c.t.established(c.decision.Version < wire.TLS13 && c.lb.cfg.WireProfile == ProfileReset)
 	c.count(metricActiveConnections, 1)
 	c.log("Success", c.lb.cfg.Clock.Now().Sub(c.start))
 	return true
@@ -183,10 +183,10 @@ func engineCode(err error) string {
 	return codeUnmapped
 }
 
-// established ends the handshake's rules: alerts may pass, and the idle timeout counts from the last byte.
-func (t *transport) established() {
+// established ends the handshake's rules: alerts may pass, unless they shall be hushed, and the idle timeout counts from the last byte.
+func (t *transport) established(hushed bool) {
 	t.mu.Lock()
-	t.shaken = true
+	t.shaken, t.hushed = true, hushed
 	t.last = t.clock.Now()
 	t.mu.Unlock()
 }

@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"golang.org/x/net/http/httpguts"
-
-	"github.com/alblab/alblab/lab/wire"
 )
 
 // Limits of a request's head (docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html).
@@ -185,23 +183,4 @@ func (h *http1) over(err error) {
 		h.pending = nil
 	}
 	c.finish(err)
-}
-
-// finish ends an established connection: close_notify and FIN, or FIN alone if the client came first with either.
-func (c *conn) finish(err error) {
-	out := &c.report.Outcome
-	c.t.SetDeadline(time.Time{})
-	switch {
-	case err == nil, errors.Is(err, errEndOfBody):
-		out.Ending = wire.EndingFIN
-		c.eng.CloseWrite()
-	case c.t.isForced() || isTimeout(err):
-		out.Ending = wire.EndingTimeout
-		c.eng.CloseWrite()
-	case isClientEnd(err):
-		out.Ending, out.ByPeer = wire.EndingFIN, true
-	default:
-		out.Ending, out.ByPeer, out.Detail = wire.EndingReset, true, err.Error()
-	}
-	c.t.closeGracefully()
 }

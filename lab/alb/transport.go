@@ -29,10 +29,11 @@ type transport struct {
 	replay  []byte // read before the engine was started
 	in, out atomic.Int64
 
-	alerts bool        // let alerts pass
+	alerts atomic.Bool // let alerts pass
 	mute   atomic.Bool // drop whatever is written
 	wrote  bool        // a record has been sent
-	shaken bool        // the handshake is over: no more filtering
+	shaken bool        // the handshake is over: no more filtering, but of hushed
+	hushed bool        // alerts stay unsaid in a session too; below TLS 1.3, where they can be told from data
 	undo   func()      // restores what narrow changed
 	watch  alertWatch  // of what came before the handshake was over
 
@@ -168,8 +169,11 @@ func (t *transport) Write(b []byte) (int, error) {
 	if t.mute.Load() {
 		return len(b), nil
 	}
-	if !t.shaken && !t.alerts {
+	if (!t.shaken || t.hushed) && !t.alerts.Load() {
 		kept := withoutAlerts(b)
+		if t.shaken && len(kept) < len(b) {
+			t.mute.Store(true) // what followed would not fit the sequence of records
+		}
 		if len(kept) == 0 {
 			return len(b), nil
 		}
