@@ -27,7 +27,8 @@ func (c *carrier) judge(ctx context.Context, b *evidence.Bundle, carried []*slot
 	if err != nil {
 		return err
 	}
-	k := newCutter(c, report)
+	k := newCutter(c, report, &b.Manifest)
+	c.background = k.background(carried)
 	q := newQuoter(b)
 	for _, sl := range carried {
 		for _, s := range sl.scenarios {

@@ -21,6 +21,8 @@ type plan struct {
 	// listeners maps a scenario's own listener names to the lab's.
 	listeners map[*Scenario]map[string]string
 	wants     []request
+	have      map[string]lab.Listener // listeners that other phases of the load balancer have, or that were built; see Options
+	fixed     bool                    // no others can be made
 }
 
 // request is one scenario's wish for a listener.
@@ -63,6 +65,12 @@ func (s *Scenario) minutes() int {
 // newPlans divides the scenarios among as few labs as can serve them: those whose needs conflict (the settings of a
 // web ACL, the wire profile) go to different ones.
 func newPlans(scenarios []*Scenario, seed uint64) ([]*plan, error) {
+	return newPlansOn(scenarios, seed, false, nil)
+}
+
+// newPlansOn makes the plans phases of one load balancer if they go together, with the listeners that were built unless
+// those are nil.
+func newPlansOn(scenarios []*Scenario, seed uint64, together bool, built map[string]lab.Listener) ([]*plan, error) {
 	var plans []*plan
 next:
 	for _, s := range scenarios {
@@ -74,15 +82,20 @@ next:
 				continue next
 			}
 		}
-		p := &plan{seed: seed, listeners: map[*Scenario]map[string]string{}}
+		p := &plan{seed: seed, listeners: map[*Scenario]map[string]string{}, have: built, fixed: built != nil}
 		if !p.add(s) {
 			return nil, fmt.Errorf("scenario %s: no lab can serve it", s.Name)
 		}
 		plans = append(plans, p)
 	}
+	have := map[string]lab.Listener{}
 	for _, p := range plans {
+		if together && !p.fixed {
+			p.have = have
+		}
 		p.nameListeners()
 		p.fillSlots()
+		maps.Copy(have, p.spec.Listeners)
 	}
 	return plans, nil
 }
@@ -129,7 +142,7 @@ func (p *plan) add(s *Scenario) bool {
 			}
 		}
 	}
-	if p.verifying(s) > maxVerifyListeners && len(p.wants) > 0 {
+	if (p.verifying(s) > maxVerifyListeners || p.fixed && !p.enough(s)) && len(p.wants) > 0 {
 		return false
 	}
 	p.spec.WAF, p.spec.Embedded = waf, emb
@@ -273,6 +286,10 @@ func (p *plan) nameListeners() {
 		}
 		if name == "" {
 			name = p.freeName(want)
+			if h, ok := p.have[name]; ok {
+				want.Port = h.Port
+				taken[want.Port] = true
+			}
 			if want.Port == 0 {
 				for taken[port] {
 					port++
@@ -300,6 +317,9 @@ func rank(port uint16) int {
 // takenPorts are the ports that listeners ask for and those that steps want to find closed.
 func (p *plan) takenPorts() map[uint16]bool {
 	taken := map[uint16]bool{}
+	for _, l := range p.have {
+		taken[l.Port] = true
+	}
 	for _, r := range p.wants {
 		taken[r.scenario.Spec.Listeners[r.name].Port] = true
 		for i := range r.scenario.Steps {
@@ -311,29 +331,47 @@ func (p *plan) takenPorts() map[uint16]bool {
 	return taken
 }
 
-// freeName makes a name that tells what the listener is: "tls13-1-2-2021-06-verify".
+// freeName makes a name for a listener that the plan does not have yet; one of another phase has it if its port is right.
 func (p *plan) freeName(l lab.Listener) string {
-	parts := []string{strings.ToLower(strings.TrimPrefix(l.SSLPolicy, "ELBSecurityPolicy-"))}
-	if l.SSLPolicy == "" {
-		parts[0] = "default"
-	}
-	if l.MTLSMode != "" && l.MTLSMode != "off" {
-		parts = append(parts, l.MTLSMode)
-	}
-	if l.DefaultAction.Type == "forward" {
-		parts = append(parts, "forward")
-	}
-	if l.Certificate != "" {
-		parts = append(parts, strings.ReplaceAll(l.Certificate, ":", "-"))
-	}
-	base := strings.Join(parts, "-")
-	name := base
-	for n := 2; ; n++ {
-		if _, ok := p.spec.Listeners[name]; !ok {
-			return name
+	for n := 1; ; n++ {
+		name := numbered(listenerName(l), n)
+		if _, ok := p.spec.Listeners[name]; ok {
+			continue
 		}
-		name = fmt.Sprintf("%s-%d", base, n)
+		if h, ok := p.have[name]; ok && l.Port != 0 && l.Port != h.Port {
+			continue
+		}
+		return name
 	}
+}
+
+// enough reports whether the listeners that were built can serve the plan's wishes and one scenario more, each distinct wish
+// with one of its own.
+func (p *plan) enough(s *Scenario) bool {
+	var distinct []lab.Listener
+	count := map[string]int{}
+	fits := func(l lab.Listener) bool {
+		if slices.ContainsFunc(distinct, func(o lab.Listener) bool {
+			return sameListener(o, l) && (o.Port == 0 || l.Port == 0 || o.Port == l.Port)
+		}) {
+			return true
+		}
+		distinct = append(distinct, l)
+		base := listenerName(l)
+		count[base]++
+		return count[base] <= len(deployed(p.have, lab.Listener{SSLPolicy: l.SSLPolicy, MTLSMode: l.MTLSMode, DefaultAction: l.DefaultAction, Certificate: l.Certificate}))
+	}
+	for _, r := range p.wants {
+		if !fits(r.scenario.Spec.Listeners[r.name]) {
+			return false
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Spec.Listeners)) {
+		if !fits(s.Spec.Listeners[name]) {
+			return false
+		}
+	}
+	return true
 }
 
 // barePort reads ":8080".

@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,15 @@ type Options struct {
 	Start     func(ctx context.Context, spec lab.Spec) (lab.Lab, error)
 	Scenarios []*Scenario // nil: All
 	Seed      uint64      // of the lab
+	// What is known of the lab before it is started: scenarios that need more are left out of the plan, and skipped. A nil
+	// Capabilities is asked of the running lab, nil Listeners can be any. Listeners are those that were built, by the names
+	// that a plan with Together gave them.
+	Capabilities []lab.Capability
+	Listeners    map[string]lab.Listener
+	// Together: what one lab cannot have at a time becomes phases of one load balancer. Start is called for each in turn, and
+	// evidence is collected when all have been carried out.
+	Together bool
+	Grace    time.Duration // how long evidence may take to come after the run was interrupted; 0: 10 s
 	// Progress is called before each scenario is carried out, and with a nil scenario when evidence is collected and
 	// judged. May be nil.
 	Progress func(done, total int, s *Scenario)
@@ -25,32 +35,35 @@ type Options struct {
 // Run carries out the scenarios, collects the evidence once, and judges each. The error says that the harness broke, or
 // that the context ended; the report then still holds what could be judged, and is nil only if nothing was begun.
 func Run(ctx context.Context, o Options) (*Report, error) {
-	list := o.Scenarios
-	if list == nil {
-		list = All()
-	}
-	plans, err := newPlans(list, o.Seed)
+	list := o.list()
+	o.Scenarios = list
+	plans, verdicts, err := o.plans()
 	if err != nil {
 		return nil, err
 	}
 	r := &Report{Schema: Schema, Seed: o.Seed}
-	verdicts := map[*Scenario]Verdict{}
 	var errs []error
 	done := 0
+	var begun []*carrier
 	for i, p := range plans {
-		c := &carrier{plan: p, options: &o, done: &done, total: len(list)}
+		c := &carrier{plan: p, options: &o, done: &done, total: len(list) - len(verdicts)}
 		if i > 0 {
 			c.folder = fmt.Sprintf("lab-%d", i+1)
 		}
-		bundle, err := c.run(ctx, verdicts)
-		if err != nil {
+		if err := c.carry(ctx, verdicts); err != nil {
 			errs = append(errs, err)
 		}
-		if bundle != nil {
-			r.Bundles = append(r.Bundles, bundle)
-			r.Lab = bundle.Manifest.Lab
+		begun = append(begun, c)
+		if o.Together && ctx.Err() == nil {
+			continue // the next phase first
+		}
+		errs = append(errs, r.finish(ctx, begun, verdicts))
+		begun = nil
+		if o.Together {
+			break
 		}
 	}
+	errs = append(errs, r.finish(ctx, begun, verdicts))
 	for _, s := range list {
 		v, ok := verdicts[s]
 		if !ok {
@@ -60,6 +73,26 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	}
 	r.count()
 	return r, errors.Join(errs...)
+}
+
+// finish collects and judges what was carried out.
+func (r *Report) finish(ctx context.Context, begun []*carrier, verdicts map[*Scenario]Verdict) error {
+	var errs []error
+	for _, c := range begun {
+		if c.lab == nil {
+			continue
+		}
+		bundle, err := c.finish(ctx, verdicts)
+		if err != nil && !slices.ContainsFunc(errs, func(e error) bool { return e.Error() == err.Error() }) {
+			errs = append(errs, err)
+		}
+		if bundle != nil {
+			r.Bundles = append(r.Bundles, bundle)
+			r.Lab = bundle.Manifest.Lab
+			r.Background = append(r.Background, c.background...)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // verdict starts one.
@@ -73,58 +106,70 @@ func (s *Scenario) verdict(r Result, message string) Verdict {
 
 // carrier carries out one plan.
 type carrier struct {
-	plan     *plan
-	options  *Options
-	folder   string // of this lab's bundle below the report, "" for the first
-	done     *int
-	total    int
-	lab      lab.Lab
-	timed    lab.Timed
-	endpoint lab.Endpoint
-	attempts []*attempt
+	plan       *plan
+	options    *Options
+	folder     string // of this lab's bundle below the report, "" for the first
+	done       *int
+	total      int
+	lab        lab.Lab
+	timed      lab.Timed
+	endpoint   lab.Endpoint
+	attempts   []*attempt
+	carried    []*slot
+	background []Background
 }
 
 // collectGrace is how long evidence may take to come after the run was interrupted.
 const collectGrace = 10 * time.Second
 
-// run starts the lab, carries out every slot, collects and judges. Verdicts are added to the map.
-func (c *carrier) run(ctx context.Context, verdicts map[*Scenario]Verdict) (b *evidence.Bundle, err error) {
-	c.lab, err = c.options.Start(ctx, c.plan.spec)
+// carry starts the lab and carries out every slot.
+func (c *carrier) carry(ctx context.Context, verdicts map[*Scenario]Verdict) error {
+	l, err := c.options.Start(ctx, c.plan.spec)
 	if err != nil {
-		return nil, fmt.Errorf("starting the lab: %w", err)
+		return fmt.Errorf("starting the lab: %w", err)
 	}
-	defer func() { err = errors.Join(err, c.lab.Close()) }()
-	var ok bool
-	if c.timed, ok = c.lab.(lab.Timed); !ok {
-		return nil, errors.New("the lab has no clock (lab.Timed)")
+	timed, ok := l.(lab.Timed)
+	if !ok {
+		return errors.Join(errors.New("the lab has no clock (lab.Timed)"), l.Close())
 	}
-	c.endpoint = c.lab.Endpoint()
+	c.lab, c.timed, c.endpoint = l, timed, l.Endpoint()
 	c.plan.schedule(c.timed.Now())
-	var carried []*slot
-	var stopped error
 	for _, sl := range c.plan.slots {
-		if stopped = ctx.Err(); stopped != nil {
-			break
+		if err := ctx.Err(); err != nil {
+			return err
 		}
-		if stopped = c.slot(ctx, sl, verdicts); stopped != nil {
-			break
+		if err := c.slot(ctx, sl, verdicts); err != nil {
+			return err
 		}
-		carried = append(carried, sl)
+		c.carried = append(c.carried, sl)
 	}
+	return nil
+}
+
+// finish collects the evidence of the slots that were carried out, and judges it. Verdicts are added to the map. The lab is
+// closed. Where some evidence did not come, there is a bundle and an error.
+func (c *carrier) finish(ctx context.Context, verdicts map[*Scenario]Verdict) (b *evidence.Bundle, err error) {
+	defer func() { err = errors.Join(err, c.lab.Close()) }()
 	if c.options.Progress != nil {
 		c.options.Progress(*c.done, c.total, nil)
 	}
-	if ctx.Err() != nil { // what was carried out is still judged
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), collectGrace)
-		defer cancel()
+	ctx, cancel := c.enough(ctx)
+	defer cancel()
+	b, err = c.collect(ctx, c.carried)
+	if b == nil {
+		return nil, err
 	}
-	b, err = c.collect(ctx, carried)
-	if err != nil {
-		return nil, errors.Join(stopped, err)
+	ctx, cancel = c.enough(ctx)
+	defer cancel()
+	return b, errors.Join(err, c.judge(ctx, b, c.carried, verdicts))
+}
+
+// enough gives time to collect and judge what was carried out, also when the run was interrupted.
+func (c *carrier) enough(ctx context.Context) (context.Context, context.CancelFunc) {
+	if ctx.Err() == nil {
+		return ctx, func() {}
 	}
-	err = c.judge(ctx, b, carried, verdicts)
-	return b, errors.Join(stopped, err)
+	return context.WithTimeout(context.WithoutCancel(ctx), cmp.Or(c.options.Grace, collectGrace))
 }
 
 // collect takes what came, and adds what the clients saw.
@@ -134,9 +179,12 @@ func (c *carrier) collect(ctx context.Context, carried []*slot) (*evidence.Bundl
 			return nil, fmt.Errorf("waiting for the last slot's end: %w", err)
 		}
 	}
-	b, err := c.lab.Collect(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("collecting evidence: %w", err)
+	b, failed := c.lab.Collect(ctx)
+	if failed != nil {
+		failed = fmt.Errorf("collecting evidence: %w", failed)
+	}
+	if b == nil {
+		return nil, failed
 	}
 	for _, sl := range carried {
 		s := evidence.Slot{Name: sl.name(), Start: sl.start, End: sl.end()}
@@ -145,7 +193,8 @@ func (c *carrier) collect(ctx context.Context, carried []*slot) (*evidence.Bundl
 		}
 		b.Manifest.Slots = append(b.Manifest.Slots, s)
 	}
-	return withAttempts(b, c.attempts)
+	b, err := withAttempts(b, c.attempts)
+	return b, errors.Join(failed, err)
 }
 
 // Times within a slot's minute. A metric's minute must hold all that a scenario does, so work begins a little after the
@@ -182,7 +231,7 @@ func (c *carrier) slot(ctx context.Context, sl *slot, verdicts map[*Scenario]Ver
 
 // lacks names the first capability that the scenario needs and the lab does not have, or "".
 func (c *carrier) lacks(s *Scenario) string {
-	for _, n := range s.Needs {
+	for _, n := range s.needs() {
 		if !slices.Contains(c.endpoint.Capabilities, n) {
 			return string(n)
 		}

@@ -66,8 +66,17 @@ type Report struct {
 	Skipped   int       `json:"skipped"`
 	Errors    int       `json:"errors"`
 	Scenarios []Verdict `json:"scenarios"`
+	// Background is who else knocked at the run's listeners while scenarios acted: the Internet's scanners.
+	Background []Background `json:"background,omitempty"`
 	// Bundles is the evidence, one for each lab that was needed; usually one.
 	Bundles []*evidence.Bundle `json:"-"`
+}
+
+// Background is what one address that is none of the run's did.
+type Background struct {
+	Client      string         `json:"client"`
+	Connections int            `json:"connections"`
+	Signatures  map[string]int `json:"signatures"` // findings by name
 }
 
 // Schema is the version of the report's JSON form.
