@@ -43,9 +43,10 @@ func (l *Lab) startBalancer(settings lab.Embedded, o *Options) error {
 	}
 	var err error
 	if l.spec.WAF != nil {
-		if c.ACL, err = l.webACL(settings); err != nil {
+		if l.acl, err = l.webACL(settings); err != nil {
 			return err
 		}
+		c.ACL = l.acl
 	}
 	arn := 0
 	for _, x := range l.listeners {
@@ -54,6 +55,7 @@ func (l *Lab) startBalancer(settings lab.Embedded, o *Options) error {
 			return fmt.Errorf("listener %s: %w", x.name, err)
 		}
 		c.Listeners = append(c.Listeners, al)
+		l.served[x.name] = al
 	}
 	if l.balancer, err = alb.New(c); err != nil {
 		return err

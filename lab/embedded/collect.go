@@ -24,9 +24,18 @@ func (l *Lab) Collect(ctx context.Context) (*evidence.Bundle, error) {
 	if err := errors.Join(l.conns.settle(ctx, patience), l.net.Quiesce(ctx)); err != nil {
 		return nil, fmt.Errorf("waiting for the lab to come to rest: %w", err)
 	}
+	m, err := l.manifest()
+	if err != nil {
+		return nil, err
+	}
+	return l.evidence.snapshot(m)
+}
+
+// manifest describes the run.
+func (l *Lab) manifest() (evidence.Manifest, error) {
 	spec, err := l.specJSON()
 	if err != nil {
-		return nil, fmt.Errorf("writing the spec: %w", err)
+		return evidence.Manifest{}, fmt.Errorf("writing the spec: %w", err)
 	}
 	m := evidence.Manifest{
 		Schema: evidence.Schema, Lab: "embedded", Spec: spec, LoadBalancer: l.names.loadBalancer,
@@ -37,5 +46,5 @@ func (l *Lab) Collect(ctx context.Context) (*evidence.Bundle, error) {
 	for _, a := range l.Endpoint().Addresses {
 		m.Addresses = append(m.Addresses, a.String())
 	}
-	return l.evidence.snapshot(m)
+	return m, nil
 }

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
 	"sync"
@@ -21,6 +22,7 @@ import (
 	"github.com/alblab/alblab/lab/evidence/flowlog"
 	"github.com/alblab/alblab/lab/pki"
 	"github.com/alblab/alblab/lab/vnet"
+	"github.com/alblab/alblab/lab/waf"
 )
 
 // Options of [Start]. Nil means the zero value.
@@ -61,6 +63,11 @@ type Lab struct {
 	conns     *tracker
 	attached  Listener // nil: the lab's own network
 	target    *target
+	acl       *waf.ACL // nil: no web ACL
+	begun     time.Time
+	mu        sync.Mutex              // guards what ModifyListener changes: spec.Listeners, the listeners, served
+	served    map[string]alb.Listener // by name
+
 	logger    *slog.Logger
 	serving   sync.WaitGroup
 	closeOnce sync.Once
@@ -94,8 +101,9 @@ func Start(ctx context.Context, spec lab.Spec, o *Options) (*Lab, error) {
 	if settings.Zones == 0 {
 		settings.Zones = 2
 	}
+	spec.Listeners = maps.Clone(spec.Listeners) // ModifyListener changes it
 	l := &Lab{
-		spec: spec, listeners: listeners, pki: o.PKI, logger: o.Logger,
+		spec: spec, listeners: listeners, pki: o.PKI, logger: o.Logger, served: map[string]alb.Listener{},
 		names: newNames(settings.Seed, settings.Zones), conns: newTracker(), rejects: newRejects(), links: newLinks(),
 	}
 	if l.logger == nil {
@@ -110,6 +118,7 @@ func Start(ctx context.Context, spec lab.Spec, o *Options) (*Lab, error) {
 		l.manual = vnet.NewManualClock(o.Begin)
 		l.clock = l.manual
 	}
+	l.begun = l.clock.Now()
 	if err := l.start(settings, o); err != nil {
 		return nil, errors.Join(fmt.Errorf("starting the embedded lab: %w", err), l.Close())
 	}
@@ -194,7 +203,7 @@ func within(allowed []netip.Prefix, a netip.Addr) bool {
 	return false
 }
 
-// Endpoint implements [lab.Lab].
+// Endpoint implements [lab.Lab]. Policies are those of now: ModifyListener can change them.
 func (l *Lab) Endpoint() lab.Endpoint {
 	e := lab.Endpoint{
 		Kind: "embedded", LoadBalancer: l.names.loadBalancer, Host: l.pki.Host(), Roots: l.pki.Roots(),
@@ -211,6 +220,8 @@ func (l *Lab) Endpoint() lab.Endpoint {
 	for _, n := range l.names.nodes {
 		e.Addresses = append(e.Addresses, n.IPv4, n.IPv6)
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for _, x := range l.listeners {
 		e.Ports[x.name] = int(x.Port)
 		e.Policies[x.name] = x.policy.Name
@@ -240,8 +251,12 @@ func (l *Lab) WaitUntil(ctx context.Context, t time.Time) error {
 	}
 }
 
-// specJSON is the Spec as the manifest holds it.
-func (l *Lab) specJSON() (json.RawMessage, error) { return json.Marshal(l.spec) }
+// specJSON is the Spec as the manifest holds it: with the listeners as they are now.
+func (l *Lab) specJSON() (json.RawMessage, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return json.Marshal(l.spec)
+}
 
 // Close implements [lab.Lab].
 func (l *Lab) Close() error {

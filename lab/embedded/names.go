@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -30,6 +31,8 @@ type names struct {
 	vpc          string
 	certificates func(i int) string // ARN of the i-th server certificate
 	nodes        []node
+	group        string                   // sg-...
+	id           func(what string) string // 16 hex digits for a part of the lab, always the same
 }
 
 // node is one zone's load balancer node.
@@ -76,6 +79,11 @@ func newNames(seed uint64, zones int) names {
 			public: netip.AddrFrom4([4]byte{198, 51, 100, byte(10 * (z + 1))}),
 		})
 	}
+	n.id = func(what string) string {
+		sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s", n.loadBalancer, what))
+		return hex.EncodeToString(sum[:8])
+	}
+	n.group = "sg-0" + n.id("security group")
 	return n
 }
 

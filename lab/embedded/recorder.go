@@ -187,7 +187,11 @@ func (r *recorder) flushEvery(clock vnet.Clock) (stop func()) {
 func (r *recorder) snapshot(m evidence.Manifest) (*evidence.Bundle, error) {
 	r.meter.Flush(r.clock())
 	r.meter.Close()
-	errs := r.flushed.take()
+	return r.bundle(m, r.flushed.take())
+}
+
+// bundle returns what has been written so far. What could not be kept is told together with errs.
+func (r *recorder) bundle(m evidence.Manifest, errs []error) (*evidence.Bundle, error) {
 	if p := r.problem.Load(); p != nil {
 		errs = append(errs, fmt.Errorf("writing a record: %w", *p))
 	}

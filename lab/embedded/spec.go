@@ -19,6 +19,8 @@ type listener struct {
 	name   string
 	policy *policy.Policy
 	certs  policy.CertSet
+	own    lab.Listener // as the Spec has it, whatever has been modified since
+	store  string       // trust store that ModifyListener chose, by name; "": as the Spec has it
 }
 
 // resolve checks a Spec and resolves its names. Listeners come in the order of their names.
@@ -58,7 +60,7 @@ func resolve(spec lab.Spec) ([]listener, error) {
 }
 
 func resolveListener(name string, l lab.Listener) (listener, error) {
-	r := listener{Listener: l, name: name}
+	r := listener{Listener: l, name: name, own: l}
 	if l.Port == 0 {
 		return r, fmt.Errorf("port is missing")
 	}
