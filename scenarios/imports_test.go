@@ -47,7 +47,7 @@ func allowed() map[string][]string {
 		"analyzers/correlate":        {"lab/evidence/..."},
 		"analyzers":                  {"lab/evidence/...", "analyzers/correlate", "lab/policy", "lab/wire"},
 		"analyzers/signatures":       {"lab/evidence/...", "analyzers/correlate", "analyzers", "lab/policy", "lab/wire"},
-		"analyzers/rollout":          {"lab/evidence/...", "analyzers/correlate", "analyzers", "analyzers/signatures", "lab/policy", "lab/wire", "clients/catalog"},
+		"analyzers/rollout":          {"lab/evidence/...", "analyzers/correlate", "analyzers", "analyzers/signatures", "lab/policy", "lab/wire", "clients/catalog", "analyzers/rollout/page"},
 		"analyzers/rollout/page":     {},
 		"analyzers/configlint":       {"lab/policy"},
 		"analyzers/fidelity":         {"lab/evidence/...", "analyzers/correlate", "analyzers"},

@@ -57,6 +57,9 @@ func (r *Report) choose(q *Question, t *Traffic) {
 	top := strictestPolicy(q.To)
 	var all []*Choice
 	for _, p := range policy.All() {
+		if p.Status != "documented" && p.Name != q.To.Name {
+			continue // nobody knows whether it can be chosen
+		}
 		other := *q
 		other.To = p
 		c := &Choice{Policy: p.Name, policy: p, distance: q.To.DistanceTo(p), strictest: top.DistanceTo(p)}

@@ -174,3 +174,20 @@ func share(n, of int64) float64 {
 	}
 	return float64(n) / float64(of)
 }
+
+// Period is when the first and the last connection were seen, zero if nothing says so.
+func (r *Report) Period() (first, last time.Time) {
+	for i := range r.Clients {
+		c := &r.Clients[i]
+		if c.First == nil {
+			continue
+		}
+		if first.IsZero() || c.First.Before(first) {
+			first = *c.First
+		}
+		if c.Last.After(last) {
+			last = *c.Last
+		}
+	}
+	return first, last
+}

@@ -1,0 +1,240 @@
+package rollout
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/alblab/alblab/analyzers/rollout/page"
+)
+
+// Answer is the report in one sentence and what to do next, for somebody who reads no more than that.
+type Answer struct {
+	Effect   Effect // Keeps: change; Breaks: do not; Unknown: find out first
+	Headline string
+	Lead     string
+	Next     []Step
+}
+
+// Step is something to do.
+type Step struct {
+	Text    string
+	Command string // that does it; may be empty
+}
+
+// Answer says what the report comes to.
+func (r *Report) Answer() Answer {
+	to := Short(r.To)
+	var a Answer
+	switch {
+	case r.Breaks.Clients > 0:
+		a.Effect = Breaks
+		a.Headline = fmt.Sprintf("Do not change yet: %s", r.counted(r.Breaks, "break", "breaks"))
+		if r.Gate != nil && r.Gate.Passed && r.Gate.FailOn != FailOnNever {
+			a.Headline = fmt.Sprintf("Within what you allow: %s", r.counted(r.Breaks, "break", "breaks"))
+		}
+		who := "They"
+		if r.Breaks.Clients == 1 {
+			who = "It"
+		}
+		a.Lead = fmt.Sprintf("%s cannot connect under %s any more. Of the others, %s.", who, to, r.rest())
+		a.Next = r.nextBreaks()
+	case r.Unknown.Clients > 0:
+		a.Effect = Unknown
+		a.Headline = fmt.Sprintf("Not certain yet: nobody is known to break, but %s", r.counted(r.Unknown, "may", "may"))
+		a.Lead = fmt.Sprintf("The evidence does not show what they offer beside what they were seen with.%s", r.likely())
+		a.Next = r.nextUnknown()
+	default:
+		a.Effect = Keeps
+		a.Headline = fmt.Sprintf("Safe to change: %s", r.allKeep())
+		a.Lead = fmt.Sprintf("Every client in the evidence is known to connect under %s.", to)
+		a.Next = r.nextKeeps()
+	}
+	return a
+}
+
+// plural is "1 client", "1,234 clients".
+func plural(n int64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return page.Number(n) + " " + what + "s"
+}
+
+// catalogueOnly says whether nobody's traffic was looked at.
+func (r *Report) catalogueOnly() bool {
+	return !slices.ContainsFunc(r.Clients, func(c ClientReport) bool { return c.Kind != KindCatalogue })
+}
+
+func (r *Report) counted(c Count, one, many string) string {
+	verb := one
+	if c.Clients == 1 {
+		verb = many
+	}
+	s := fmt.Sprintf("%s of %s %s", page.Number(c.Clients), plural(r.Total.Clients, "client"), verb)
+	if !r.catalogueOnly() {
+		s += fmt.Sprintf(" (%s of connections)", page.Percent(c.Share))
+	}
+	return s
+}
+
+func (r *Report) allKeep() string {
+	if r.Keeps.Clients == 1 {
+		return "the one client keeps connecting"
+	}
+	return fmt.Sprintf("all %s keep connecting", plural(r.Keeps.Clients, "client"))
+}
+
+func (r *Report) rest() string {
+	s := fmt.Sprintf("%s keep", plural(r.Keeps.Clients, "client"))
+	if r.Keeps.Clients == 1 {
+		s = "1 client keeps"
+	}
+	if r.Unknown.Clients > 0 {
+		s += fmt.Sprintf(", and of %s the evidence does not tell", page.Number(r.Unknown.Clients))
+	}
+	return s
+}
+
+func (r *Report) likely() string {
+	k, b := r.LikelyKeeps.Clients, r.LikelyBreaks.Clients
+	switch {
+	case k > 0 && k == r.Unknown.Clients:
+		return " Real clients like them would all keep: that is a guess."
+	case k > 0 && b > 0:
+		return fmt.Sprintf(" Going by real clients like them, %s likely keep and %s likely break: a guess.", page.Number(k), page.Number(b))
+	case b > 0:
+		return fmt.Sprintf(" Going by real clients like them, %s likely break: a guess.", page.Number(b))
+	case k > 0:
+		return fmt.Sprintf(" Going by real clients like them, %s likely keep: a guess.", page.Number(k))
+	}
+	return ""
+}
+
+func (r *Report) nextBreaks() (steps []Step) {
+	switch c := r.Choices; {
+	case c.Nearest != nil:
+		steps = append(steps, Step{Text: fmt.Sprintf("Take %s instead: of the policies that keep everyone it is the nearest to %s. %s",
+			Short(c.Nearest.Policy), Short(r.To), priceWords(c.Nearest.Price))})
+		if c.Strictest != nil && c.Strictest.Policy != c.Nearest.Policy {
+			steps = append(steps, Step{Text: fmt.Sprintf("Or %s, the strictest that keeps everyone. %s", Short(c.Strictest.Policy), priceWords(c.Strictest.Price))})
+		}
+	}
+	cure := "Cure the clients that break, in the list below: each says what it must become able to do. Then ask again."
+	if len(steps) > 0 {
+		cure = "Or c" + cure[1:]
+	}
+	steps = append(steps, Step{Text: cure})
+	if c := r.Choices.Fewest; c != nil && c.Policy != r.To && c.Breaks < r.Breaks.Connections {
+		steps = append(steps, Step{Text: fmt.Sprintf("No policy is known to keep everyone. %s breaks the fewest: %s of %s. %s",
+			Short(c.Policy), page.Number(c.Breaks), plural(r.Total.Connections, r.unit()), priceWords(c.Price))})
+	}
+	for _, x := range r.Reasons {
+		if x.Effect == Breaks && x.Reason == ReasonCertificate {
+			steps = append(steps, Step{Text: fmt.Sprintf("%s want a certificate of the other kind: give the listener one more (RSA or ECDSA), and ask again with --cert both.",
+				plural(x.Clients, "client"))})
+		}
+	}
+	steps = append(steps, Step{Text: "If these clients may be lost, say how many: the exit code then lets the change pass.",
+		Command: fmt.Sprintf("alblab who-breaks ... --allow-share %s", allowance(r.Breaks.Share))})
+	return append(steps, r.settle(false)...)
+}
+
+// unit is what shares are of.
+func (r *Report) unit() string {
+	if r.catalogueOnly() {
+		return "client"
+	}
+	return "connection"
+}
+
+// allowance is a share rounded up to two digits, so that it covers what it is for.
+func allowance(share float64) string {
+	percent := share * 100
+	if percent <= 0 {
+		return "0%"
+	}
+	unit := math.Pow(10, math.Floor(math.Log10(percent))-1)
+	up := min(math.Ceil(percent/unit*(1-1e-9))*unit, 100)
+	return strconv.FormatFloat(up, 'f', max(0, -int(math.Floor(math.Log10(unit)+0.5))), 64) + "%"
+}
+
+func priceWords(price []string) string {
+	if len(price) == 0 {
+		return "Nothing becomes weaker."
+	}
+	return "Its price: " + strings.Join(price, "; ") + "."
+}
+
+func (r *Report) nextUnknown() []Step {
+	steps := r.settle(true)
+	if c := r.Choices.Nearest; c != nil {
+		steps = append(steps, Step{Text: fmt.Sprintf("Or take %s, which is known to keep everyone. %s", Short(c.Policy), priceWords(c.Price))})
+	}
+	return steps
+}
+
+// settle says how to find out about those that are unknown.
+func (r *Report) settle(first bool) (steps []Step) {
+	wants := map[Evidence]int64{}
+	for i := range r.Clients {
+		c := &r.Clients[i]
+		if c.FailsToday {
+			continue
+		}
+		for _, e := range c.Settle {
+			wants[e]++
+		}
+	}
+	if wants[SettleFrom] > 0 {
+		steps = append(steps, Step{Text: "Say which policy the listener has now, with --from: the same lines then prove more.",
+			Command: "aws elbv2 describe-listeners --load-balancer-arn ARN --query 'Listeners[].SslPolicy'"})
+	}
+	if wants[SettleKeyExchange] > 0 {
+		steps = append(steps, Step{Text: "Use the load balancer's connection logs: since 2026 they name the group (tls_keyexchange), which older lines and access logs do not."})
+	}
+	if n := wants[SettleCapture]; n > 0 && (first || r.Unknown.Clients > 0) {
+		who := fmt.Sprintf("the %s", plural(n, "unknown client"))
+		if n == 1 {
+			who = "the one unknown client"
+		}
+		steps = append(steps, Step{Text: fmt.Sprintf("Capture the hellos of %s (VPC traffic mirroring, or on the client), and add the file to the command: a hello settles it.", who), Command: "tcpdump -i any -w hellos.pcap 'tcp port 443'"})
+	}
+	return steps
+}
+
+func (r *Report) nextKeeps() []Step {
+	steps := []Step{{Text: "Change the listener.", Command: "aws elbv2 modify-listener --listener-arn ARN --ssl-policy " + r.To}}
+	back := "the old one"
+	if r.From != "" {
+		back = Short(r.From)
+	}
+	steps = append(steps, Step{Text: fmt.Sprintf("Watch ClientTLSNegotiationErrorCount and the connection log for a day. If it rises, change back to %s, and ask 'alblab analyze' who failed.", back)})
+	if c := r.Choices.Strictest; c != nil && c.Policy != r.To {
+		steps = append(steps, Step{Text: fmt.Sprintf("The strictest policy that keeps everyone is %s.", Short(c.Policy))})
+	}
+	return steps
+}
+
+// Caveats are what bounds the answer.
+func (r *Report) Caveats() (list []string) {
+	add := func(when bool, format string, args ...any) {
+		if when {
+			list = append(list, fmt.Sprintf(format, args...))
+		}
+	}
+	add(r.catalogueOnly(), "These are clients of a catalogue, not yours: add captures or logs to know who uses your load balancer.")
+	if first, last := r.Period(); !r.catalogueOnly() && !first.IsZero() {
+		add(true, "The evidence is from %s to %s (UTC). Who did not connect then is not in it: a yearly job, a device that was off.",
+			first.Format("2006-01-02 15:04"), last.Format("2006-01-02 15:04"))
+	}
+	add(r.FailsToday.Connections > 0, "%s fail today already, of %s that never came through; the change does not break them, and they do not count.",
+		plural(r.FailsToday.Connections, "connection"), plural(r.FailsToday.Clients, "client"))
+	add(r.Foreign > 0, "%s cannot have been made under %s: were the lines written under another policy or certificate? They were judged without it.",
+		plural(r.Foreign, "connection"), Short(r.From))
+	add(r.Assume == "standard" && !r.catalogueOnly(), "Clients behind log lines are taken to obey RFC 8446 where they may also offer TLSv1.3; --assume nothing takes nothing for granted.")
+	add(r.Stats.Damaged > 0, "%s could not be read.", plural(r.Stats.Damaged, "record"))
+	return list
+}
