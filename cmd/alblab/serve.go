@@ -29,7 +29,8 @@ became of it and what would cure it; flow log records follow when their window
 of 60 seconds closes, and on Ctrl-C. With --out all the evidence is kept.
 
 It is a laboratory: its keys are fresh at every start, and it must never stand
-before anything that matters.`
+before anything that matters.
+` + serveAWSHelp
 
 // serveFlags are what the user asks for.
 type serveFlags struct {
@@ -37,6 +38,7 @@ type serveFlags struct {
 	listen                                 []string
 	allowRemote                            bool
 	seed                                   uint64
+	aws                                    awsFlags
 }
 
 func serveCommand(a *app) *cobra.Command {
@@ -48,7 +50,8 @@ func serveCommand(a *app) *cobra.Command {
 		Example: `  alblab serve
   alblab serve --policy FS-1-2-Res-2020-10    # then: curl --tls-max 1.1 -v ...
   alblab serve --mtls verify --out ./bundle
-  alblab serve --listen 127.0.0.1:0 --listen '[::1]:0'`,
+  alblab serve --listen 127.0.0.1:0 --listen '[::1]:0'
+  alblab serve --aws-api 127.0.0.1:4566 --delivery 0s --outputs outputs.json`,
 		Args: exactly(0, "no arguments"),
 	}
 	fl := cmd.Flags()
@@ -58,9 +61,10 @@ func serveCommand(a *app) *cobra.Command {
 	fl.StringArrayVar(&f.listen, "listen", []string{"127.0.0.1:8443"}, "loopback `ADDRESS:PORT`, port 0 is any free one; may be repeated")
 	fl.StringVar(&f.spec, "spec", "", "lab description as JSON in `FILE`, in place of --policy, --cert and --mtls; listeners get ports from --listen upwards")
 	fl.StringVar(&f.out, "out", "", "keep the evidence in `DIR`, which must be new or empty")
-	fl.StringVar(&f.capture, "capture", "full", "packets to keep with --out: full, hello or off")
+	fl.StringVar(&f.capture, "capture", "full", "packets to keep with --out or --aws-api: full, hello or off")
 	fl.BoolVar(&f.allowRemote, "allow-remote", false, "allow --listen on addresses that other machines can reach")
 	fl.Uint64Var(&f.seed, "seed", 1, "seed of the lab")
+	f.aws.add(fl)
 	_ = cmd.RegisterFlagCompletionFunc("policy", policyNames)
 	_ = cmd.RegisterFlagCompletionFunc("mtls", cobra.FixedCompletions([]cobra.Completion{"off", "verify", "passthrough"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("capture", cobra.FixedCompletions([]cobra.Completion{"full", "hello", "off"}, cobra.ShellCompDirectiveNoFileComp))
@@ -68,11 +72,17 @@ func serveCommand(a *app) *cobra.Command {
 		if f.spec != "" && (fl.Changed("policy") || fl.Changed("cert") || fl.Changed("mtls")) {
 			return usageError(cmd, errors.New("--spec says policy, certificates and mtls itself: leave out --policy, --cert and --mtls"))
 		}
+		if f.aws.addr != "" && f.out == "" && !fl.Changed("capture") {
+			f.capture = "hello" // it is kept in memory, with all other evidence
+		}
 		spec, err := f.labSpec()
 		if err != nil {
 			return usageError(cmd, err)
 		}
 		if err := f.checkListen(); err != nil {
+			return err
+		}
+		if err := f.aws.check(cmd, f.allowRemote); err != nil {
 			return err
 		}
 		if err := checkOutDir(f.out); err != nil {
@@ -118,7 +128,7 @@ func (f *serveFlags) labSpec() (lab.Spec, error) {
 	if spec.Embedded != nil {
 		e = *spec.Embedded
 	}
-	if f.out == "" {
+	if f.out == "" && f.aws.addr == "" {
 		e.Capture = "off" // nobody would see it, and memory would fill
 	} else if e.Capture == "" {
 		e.Capture = f.capture
@@ -167,14 +177,22 @@ func (f *serveFlags) checkListen() error {
 		return errors.New("--listen is empty")
 	}
 	for _, s := range f.listen {
-		addr, err := net.ResolveTCPAddr("tcp", s)
-		if err != nil {
-			return hint(fmt.Errorf("--listen %s: %w", s, err), "want an address and a port, like 127.0.0.1:8443 or [::1]:0")
+		if err := checkLoopback("--listen", s, f.allowRemote); err != nil {
+			return err
 		}
-		if !addr.IP.IsLoopback() && !f.allowRemote {
-			return hint(fmt.Errorf("--listen %s: other machines could reach this address", s),
-				"the lab is for this machine: use 127.0.0.1 or [::1], or say --allow-remote if you mean it")
-		}
+	}
+	return nil
+}
+
+// checkLoopback refuses an address that other machines can reach, unless that is wanted.
+func checkLoopback(flag, s string, allowRemote bool) error {
+	addr, err := net.ResolveTCPAddr("tcp", s)
+	if err != nil {
+		return hint(fmt.Errorf("%s %s: %w", flag, s, err), "want an address and a port, like 127.0.0.1:8443 or [::1]:0")
+	}
+	if !addr.IP.IsLoopback() && !allowRemote {
+		return hint(fmt.Errorf("%s %s: other machines could reach this address", flag, s),
+			"the lab is for this machine: use 127.0.0.1 or [::1], or say --allow-remote if you mean it")
 	}
 	return nil
 }

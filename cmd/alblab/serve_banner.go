@@ -11,7 +11,7 @@ import (
 )
 
 // banner says where the load balancer is and what to try.
-func (a *app) banner(doors []door, spec lab.Spec, f *serveFlags, keys *pki.Files) error {
+func (a *app) banner(doors []door, api *awsDoor, spec lab.Spec, f *serveFlags, keys *pki.Files) error {
 	w := a.out
 	for _, d := range doors {
 		l := spec.Listeners[d.name]
@@ -47,6 +47,7 @@ func (a *app) banner(doors []door, spec lab.Spec, f *serveFlags, keys *pki.Files
 			fmt.Fprintf(w, "  %s%s -H 'X-Forwarded-For: %s' %s    # AWS WAF blocks it\n", curl, extra, spec.WAF.BlockForwardedIPs[0].Addr(), url)
 		}
 	}
+	api.banner(a, &f.aws)
 	if f.allowRemote {
 		a.warn("other machines may reach the lab: it is no production proxy")
 	}

@@ -42,7 +42,7 @@ func (a *app) serve(ctx context.Context, spec lab.Spec, f *serveFlags) (err erro
 	}
 	keys, removeKeys, err := writeKeys(l, spec, f.out)
 	if err == nil {
-		p.know(l, spec)
+		p.know(l)
 		err = a.openDoors(ctx, l, spec, f, keys, p)
 	}
 	if c := context.Cause(ctx); c != nil && !errors.Is(c, context.Canceled) {
@@ -54,12 +54,19 @@ func (a *app) serve(ctx context.Context, spec lab.Spec, f *serveFlags) (err erro
 // openDoors listens, tells the user, and carries connections until the context ends.
 func (a *app) openDoors(ctx context.Context, l *embedded.Lab, spec lab.Spec, f *serveFlags, keys *pki.Files, p *printer) error {
 	doors, err := listen(l, spec, f)
+	var api *awsDoor
 	if err == nil {
-		err = a.banner(doors, spec, f, keys)
+		api, err = a.openAWS(l, doors, f, p)
 	}
-	served := make(chan error, len(doors))
+	if err == nil {
+		err = a.banner(doors, api, spec, f, keys)
+	}
+	served := make(chan error, len(doors)+1)
 	if err == nil {
 		p.start()
+		if api != nil {
+			go func() { served <- api.serve() }()
+		}
 		for _, d := range doors {
 			go func() { served <- d.gateway.Serve() }()
 		}
@@ -68,6 +75,7 @@ func (a *app) openDoors(ctx context.Context, l *embedded.Lab, spec lab.Spec, f *
 		case err = <-served:
 		}
 	}
+	err = errors.Join(err, api.close())
 	for _, d := range doors {
 		err = errors.Join(err, d.gateway.Close())
 	}

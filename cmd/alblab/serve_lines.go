@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/alblab/alblab/lab"
 	"github.com/alblab/alblab/lab/alb"
 	"github.com/alblab/alblab/lab/embedded"
 	"github.com/alblab/alblab/lab/evidence/flowlog"
@@ -64,14 +63,14 @@ func newPrinter(a *app, cancel context.CancelCauseFunc) *printer {
 }
 
 // know takes what the lines need of the lab.
-func (p *printer) know(l *embedded.Lab, spec lab.Spec) {
+func (p *printer) know(l *embedded.Lab) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.policies, p.certs, p.modes = map[string]*policy.Policy{}, map[string]policy.CertSet{}, map[string]string{}
-	for name, full := range l.Endpoint().Policies {
-		p.policies[name], _ = policy.ByName(full)
-		p.certs[name], _ = policy.ParseCertSet(spec.Listeners[name].Certificate)
-		p.modes[name] = spec.Listeners[name].MTLSMode
+	for _, x := range l.Listeners() {
+		p.policies[x.Name], _ = policy.ByName(x.SSLPolicy)
+		p.certs[x.Name], _ = policy.ParseCertSet(x.Certificate)
+		p.modes[x.Name] = x.MTLSMode
 	}
 }
 

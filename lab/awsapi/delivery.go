@@ -49,6 +49,19 @@ func ParseDelivery(s string) (Delivery, error) {
 	return After(d), nil
 }
 
+// String says it in words.
+func (d Delivery) String() string {
+	switch {
+	case d.AtOnce:
+		return "at once"
+	case d == Documented():
+		return "as late as AWS delivers it"
+	case d == After(d.Flow):
+		return d.Flow.String() + " after its window"
+	}
+	return "late"
+}
+
 // delay is that of a kind.
 func (d *Delivery) delay(k evidence.Kind) time.Duration {
 	if d.AtOnce {
