@@ -145,6 +145,7 @@ func (j *judgement) pair(p *pair) {
 	switch {
 	case p.finding == nil:
 		j.differ(FactFinding, w.Signature, "no finding")
+	case !j.carrier.captures() && p.finding.Signature == "refused-first-flight" && onlyCaptureTells(w.Signature):
 	case p.finding.Signature != w.Signature:
 		j.differ(FactFinding, w.Signature, p.finding.Signature+": "+p.finding.Message, p.finding.Cites...)
 	}
@@ -153,6 +154,17 @@ func (j *judgement) pair(p *pair) {
 	j.access(p, w)
 	j.capture(p, w.Capture)
 	j.header(p.attempt, w.Header)
+}
+
+// onlyCaptureTells reports whether a refusal's cause is in the packets alone: without captures the analyzers say, rightly, that
+// they cannot know.
+func onlyCaptureTells(signature string) bool {
+	switch signature {
+	case "no-common-version", "no-common-suite", "no-common-group", "no-common-signature-scheme", "inappropriate-fallback", "malformed-hello",
+		"not-tls", "hello-too-large":
+		return true
+	}
+	return false
 }
 
 // unwanted notes a connection that no step explains.

@@ -143,6 +143,9 @@ func (c *carrier) carry(ctx context.Context, verdicts map[*Scenario]Verdict) err
 		}
 		c.carried = append(c.carried, sl)
 	}
+	if n := len(c.carried); c.options.Together && n > 0 { // what the next phase changes must not meet this one's minutes
+		return c.timed.WaitUntil(ctx, c.carried[n-1].end())
+	}
 	return nil
 }
 

@@ -73,6 +73,10 @@ func (l *Lab) Phase(ctx context.Context, spec lab.Spec) (*Phase, error) {
 		}
 	}
 	p := &Phase{lab: l, spec: spec, begin: l.clock.Now()}
+	// The first slot must not begin in the minute of the lab's own requests.
+	if err := l.clock.WaitUntil(ctx, p.begin.Add(time.Second)); err != nil {
+		return nil, err
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if n := len(l.phases); n > 0 {

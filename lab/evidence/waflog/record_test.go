@@ -157,6 +157,15 @@ func TestLongRecords(t *testing.T) {
 	require.Contains(t, errs[0], "waf.log:1: the record is longer than 10000 bytes")
 }
 
+// TestPermissionTest: the event that AWS writes into the log group when logging is set up is no request and no damage.
+func TestPermissionTest(t *testing.T) {
+	const test = "Permissions are set correctly to allow AWS CloudWatch Logs to write into your logs while creating a subscription."
+	recs, errs := readAll(t, test+"\n"+`{"timestamp":7,"action":"ALLOW"}`+"\n"+test, nil)
+	require.Empty(t, errs)
+	require.Len(t, recs, 1)
+	require.Equal(t, 2, recs[0].Line)
+}
+
 func TestDamage(t *testing.T) {
 	const good = `{"timestamp":7,"action":"ALLOW"}`
 	tests := []struct {
