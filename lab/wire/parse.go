@@ -146,6 +146,8 @@ func (h *ClientHello) Parse(msg []byte) error {
 		h.extensions(&block)
 		c.err = firstError(c.err, block.err)
 		c.end("extensions")
+	} else {
+		h.ServerName = ""
 	}
 	if c.err != nil {
 		return c.err

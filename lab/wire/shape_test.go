@@ -44,3 +44,15 @@ func TestShape(t *testing.T) {
 		require.NotEqual(t, want, shape(change), name)
 	}
 }
+
+// A hello without extensions has no name, also where one with a name was parsed before into the same memory.
+func TestParseForgetsTheName(t *testing.T) {
+	h, err := ParseClientHello(testChrome(t))
+	require.NoError(t, err)
+	require.NotEmpty(t, h.ServerName)
+	bare, err := AppendClientHello(nil, &ClientHello{LegacyVersion: SSLv3, Random: make([]byte, 32), Suites: []Suite{4}, Extensions: []uint16{}}, nil)
+	require.NoError(t, err)
+	require.NoError(t, h.Parse(bare))
+	require.Empty(t, h.Extensions)
+	require.Empty(t, h.ServerName)
+}
