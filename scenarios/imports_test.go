@@ -54,6 +54,7 @@ func allowed() map[string][]string {
 		"scenarios":                  {"lab", "lab/wire", "lab/evidence/...", "lab/pki", "lab/policy", "clients/...", "analyzers/..."},
 		"scenarios/benchmark":        {"lab", "lab/wire", "lab/evidence/...", "lab/pki", "lab/policy", "clients/...", "analyzers/...", "scenarios"},
 		"cmd/alblab":                 {"..."},
+		"cmd/capturebench":           {"lab/wire", "lab/evidence/capture", "clients/catalog"},
 		"terraform/mint":             {"lab/pki"},
 	}
 }
