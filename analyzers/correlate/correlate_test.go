@@ -166,6 +166,16 @@ func TestJoin(t *testing.T) {
 			},
 			want: []string{"203.0.113.10:40000>10.0.1.10:443 +59 in=3/328/2 out=3/164/22 line=TID_1"},
 		},
+		{ // The benchmark found it: the client's ACK was lost, so the SYN-ACK came again in the next window, with the end.
+			name: "a SYN-ACK repeated across a window's edge",
+			add: func(e *evidenceOf) {
+				e.flow(client, server, 3, 500, 59, 59, 2)
+				e.flow(server, client, 1, 60, 59, 59, 18)
+				e.flow(client, server, 6, 502, 60, 60, 1)
+				e.flow(server, client, 6, 2060, 60, 60, 19)
+			},
+			want: []string{"203.0.113.10:40000>10.0.1.10:443 +59 in=9/1002/3 out=7/2120/19"},
+		},
 		{
 			name: "a port used again, with flags",
 			add: func(e *evidenceOf) {

@@ -31,7 +31,8 @@ const (
 	// unansweredMost is more than a load balancer says that refuses with alerts, SYN-ACKs that it had to repeat counted in,
 	// and less than any ServerHello or HelloRetryRequest.
 	unansweredMost = 64
-	// silentMost is what three repeated SYNs add.
+	// silentMost is what three repeated SYNs add, or acknowledgements that are selective (RFC 2018: 12 bytes, and 8 for each
+	// further block).
 	silentMost = 3 * repeatedLen
 	// mss is the largest segment of a path with an MTU of 1500, less IPv4, TCP and timestamps.
 	mss = 1448
@@ -87,8 +88,9 @@ func payload(f correlate.Flow, headers int64) (least, most int64) {
 	return max(least, 0), max(f.Bytes-f.Packets*headers, 0)
 }
 
-// silent says that the client need not have sent a byte: what there is may be options of a SYN that was repeated.
-func (s *shape) silent() bool { return s.inMin <= silentMost && s.inMin%repeatedLen == 0 }
+// silent says that the client need not have sent a byte: what there is may be options of a SYN that was repeated or of an
+// acknowledgement that is selective. Headers and options come in fours, so that other sums have data in them.
+func (s *shape) silent() bool { return s.inMin <= silentMost && s.in.Bytes%4 == 0 }
 
 // little says that the client is taken for silent and yet may have sent a few bytes.
 func (s *shape) little() bool { return s.inMin > 0 && s.silent() }

@@ -109,6 +109,8 @@ func (v *view) readTLS13(c *correlate.Conn, l analyzers.Listener) reading {
 		by |= byLine
 	}
 	switch {
+	case v.ended == capture.SideClient && distrusts(v.clientAlert): // OpenSSL's has no keys yet to encrypt it with
+		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Certain, fits: []string{ServerCertificateDistrusted}, by: by}
 	case v.sealed:
 		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Certain, fits: []string{ServerCertificateDistrusted, ClosedByClient}, by: by,
 			show: "an encrypted alert of the client and no Finished, then "}

@@ -267,6 +267,12 @@ func readFlags(s *shape, l analyzers.Listener) reading {
 		return reading{stage: analyzers.StageNoData, sure: analyzers.Certain, fits: halfOpenFits}
 	case s.little() && s.refusedSo(), s.resetUnasked():
 		return readUnanswered(s)
+	case s.silent() && s.unanswered() && s.in.Packets > 3 && s.serverReset() && !s.serverFIN():
+		// The client ended it as well: a FIN is answered with a FIN, unless data came before it that was refused.
+		if s.clientFIN() {
+			return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Possible, fits: slices.Concat(refused, littleFits)}
+		}
+		return reading{stage: analyzers.StageNoData, sure: analyzers.Possible, fits: slices.Concat(littleFits, refused)}
 	case s.silent() && s.unanswered() && (s.little() || s.clientReset() && s.in.Packets > 3): // a reset may lack timestamps
 		return reading{stage: analyzers.StageNoData, sure: analyzers.Possible, fits: littleFits}
 	case s.silent() && s.unanswered() && !s.lasted():
@@ -334,6 +340,12 @@ func readSizes(s *shape) reading {
 	switch {
 	case s.partial:
 		return readPartial(s)
+	case s.silent() && s.unanswered() && s.in.Packets > 3 && s.serverReset() && !s.serverFIN():
+		// The client ended it as well: a FIN is answered with a FIN, unless data came before it that was refused.
+		if s.clientFIN() {
+			return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Possible, fits: slices.Concat(refused, littleFits)}
+		}
+		return reading{stage: analyzers.StageNoData, sure: analyzers.Possible, fits: slices.Concat(littleFits, refused)}
 	case s.silent() && s.unanswered() && (s.little() || s.in.Packets > 4):
 		return reading{stage: analyzers.StageNoData, sure: analyzers.Possible, fits: littleOrRefused}
 	case s.silent() && s.unanswered() && s.in.Packets <= 2:

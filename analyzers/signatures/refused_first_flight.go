@@ -36,7 +36,7 @@ func refusedFirstFlight() *analyzers.Analyzer {
 
 func refusedWords(p *analyzers.Pass, c *correlate.Conn, r reading, f *analyzers.Finding) string {
 	message := "the load balancer refused the client's first data"
-	if s := shapeOf(c); c.HasFlow() && !c.Shared && s.refusal() && f.Offer == nil {
+	if s := shapeOf(c); c.HasFlow() && !c.Shared && s.refusal() && s.inMin > 0 && f.Offer == nil {
 		f.Basis = r.words(c) + fmt.Sprintf("; so its first data is of about %d bytes, ", s.inMin) + plural(int(s.segments), "%d segment", "%d segments")
 	}
 	if f.Offer == nil && c.Capture != nil {
