@@ -14,24 +14,15 @@ const nowhere = 63
 // scsvPlace is the place of TLS_FALLBACK_SCSV among the suites.
 const scsvPlace = 62
 
-// numbers maps 16-bit identifiers to small numbers: row by the high byte, then the low byte.
-type numbers struct {
-	row [256]uint8
-	val [8][256]uint8
-}
+// numbers maps each 16-bit identifier to its small number.
+type numbers [1 << 16]uint8
 
-func (n *numbers) of(id uint16) uint8 { return n.val[n.row[id>>8]][id&0xFF] }
+func (n *numbers) of(id uint16) uint8 { return n[id] }
 
 func number[T ~uint16](ids []T) *numbers {
 	n := new(numbers)
-	rows := uint8(0)
 	for i, id := range ids {
-		hi := id >> 8
-		if n.row[hi] == 0 {
-			rows++ // row 0 stays that of everything unknown
-			n.row[hi] = rows
-		}
-		n.val[n.row[hi]][id&0xFF] = uint8(i + 1)
+		n[id] = uint8(i + 1)
 	}
 	return n
 }
