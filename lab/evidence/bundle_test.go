@@ -76,6 +76,7 @@ func TestDetect(t *testing.T) {
 		{"export of flow", "2023-05-11T10:00:00.000Z " + flow, "x", KindFlow},
 		{"export of connection", "2023-05-11T10:00:00.000Z " + connection, "x", KindConnection},
 		{"export of WAF", `2023-05-11T10:00:00.000Z {"webaclId":"x","action":"ALLOW"}`, "x", KindWAF},
+		{"CloudWatch WAF behind the test of the permission", `{"events":[{"message":"Permissions are set correctly to allow AWS CloudWatch Logs to write into your logs while creating a subscription."},{"message":"{\"webaclId\":\"x\",\"action\":\"ALLOW\"}"}]}`, "x", KindWAF},
 		{"damage first", "half a li\n" + flow + "\n", "x", KindFlow},
 		{"pcap", pcapVXLAN[:24], "capture.pcap", KindCapture},
 		{"pcap of mirrored packets", pcapVXLAN, "x", KindMirror},

@@ -26,6 +26,10 @@ func Detect(first []byte, name string) (k Kind, format string) {
 	}
 	first = bytes.TrimLeft(first, " \t\r\n")
 	first = trimExportTime(first)
+	if rest, ok := bytes.CutPrefix(first, []byte(PermissionTest)); ok {
+		_, rest, _ = bytes.Cut(rest, []byte("\n"))
+		return Detect(rest, name)
+	}
 	if len(first) > 0 && (first[0] == '{' || first[0] == '[') {
 		if k = detectJSON(first); k == "" && len(first) < sniffLen/2 && !json.Valid(first) {
 			k = kindOfName(name) // cut or damaged
@@ -40,6 +44,11 @@ func Detect(first []byte, name string) (k Kind, format string) {
 	}
 	return kindOfName(name), ""
 }
+
+// PermissionTest begins the event that AWS writes into a log group, in a stream of its own, when log delivery to it is set up. It is
+// no record of the log (experiment 2: the group holds the stream that AWS WAF itself made; the text is that of log groups published
+// by users).
+const PermissionTest = "Permissions are set correctly to allow AWS CloudWatch Logs to write into your logs"
 
 // firstMessage returns the first message of a CloudWatch Logs document that may be cut, nil if there is none.
 func firstMessage(doc []byte) []byte {

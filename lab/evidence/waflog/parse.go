@@ -211,10 +211,6 @@ func (s *splitter) next() (obj []byte, line int, err error) {
 	}
 }
 
-// permissionTest begins the event that AWS writes into a log group, in a stream of its own, when logging to it is set up. It is no
-// request (experiment 2: the group holds the stream that AWS WAF itself made; the text is that of log groups published by users).
-const permissionTest = "Permissions are set correctly to allow AWS CloudWatch Logs to write into your logs"
-
 // skipBetween drops what may stand between objects; anything else up to the line's end is damage.
 func (s *splitter) skipBetween() error {
 	s.rest = bytes.TrimLeft(s.rest, " \t,[]")
@@ -223,8 +219,8 @@ func (s *splitter) skipBetween() error {
 	}
 	bad := s.rest
 	s.rest = nil
-	if bytes.HasPrefix(bad, []byte(permissionTest)) {
-		return nil
+	if bytes.HasPrefix(bad, []byte(evidence.PermissionTest)) {
+		return nil // no request
 	}
 	return s.lines.Damaged("", "not a JSON object: "+evidence.Quote(bad))
 }
