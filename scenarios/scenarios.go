@@ -96,7 +96,7 @@ func All() []*Scenario {
 		wafBlock(), wafAbsence(),
 		closedPort(), synScan(), connectSilent(), plainHTTP(),
 		portScan(), healthCheck(), serverDistrusted(), clientGivesUp(), clientFallsSilent(), idleTimeout(),
-		splitHello(), slowHello(), helloTooLarge(), garbageBytes(), fallbackRefused(),
+		splitHello(), slowHello(), helloTooLarge(), garbageBytes(), fallbackRefused(), renegotiation(),
 		windowEdge(), badPath(), oneAddress(), overIPv6(),
 	}
 	return append(all, mtlsKinds(false)...)

@@ -80,6 +80,8 @@ func (v *view) readUnanswered() reading {
 // readTLS12 reads a handshake below TLS 1.3: all but the last messages are in clear.
 func (v *view) readTLS12(l analyzers.Listener) reading {
 	switch {
+	case v.finished && v.lost && v.serverReset && v.ended == capture.SideServer:
+		return reading{stage: analyzers.StageCompleted, sure: analyzers.Certain, fits: completedOrAgain, by: byPackets}
 	case v.finished && v.version < wire.TLS13:
 		return reading{stage: analyzers.StageCompleted, sure: analyzers.Certain, fits: justCompleted, by: byPackets}
 	case v.ended == capture.SideClient && distrusts(v.clientAlert):

@@ -84,8 +84,8 @@ var (
 	closedIdle      = []string{ConnectedNoData, ConnectAndClose}
 	// anyAnswered is all that can become of a client that the load balancer answered, where flow logs are all there is.
 	anyAnswered = []string{Completed, RefusedLater, ClientCertificateMissing, ClientCertificateRefused, ClosedByClient,
-		ServerCertificateDistrusted, HandshakeTimeout}
-	anything = slices.Concat(littleOrRefused, []string{Completed, RefusedLater, ClientCertificateMissing, ClientCertificateRefused, ServerCertificateDistrusted})
+		ServerCertificateDistrusted, HandshakeTimeout, RenegotiationAttempted}
+	anything = slices.Concat(littleOrRefused, []string{Completed, RefusedLater, ClientCertificateMissing, ClientCertificateRefused, ServerCertificateDistrusted, RenegotiationAttempted})
 )
 
 // read believes a capture first, then the connection log with what the flow log adds, then the flow log alone. gaps says that
@@ -107,8 +107,11 @@ func unmappedWithCertificate(c *correlate.Conn) bool {
 }
 
 func readCourse(c *correlate.Conn, l analyzers.Listener, gaps bool) reading {
+	if r, ok := asksAgain(c); ok {
+		return r
+	}
 	if c.Requests > 0 {
-		return reading{stage: analyzers.StageCompleted, sure: analyzers.Certain, fits: justCompleted, by: byRequests}
+		return sessionEnded(c, reading{stage: analyzers.StageCompleted, sure: analyzers.Certain, fits: justCompleted, by: byRequests})
 	}
 	if r := readStatus(c); len(r.fits) > 0 {
 		return r
@@ -141,7 +144,9 @@ func readStatus(c *correlate.Conn) reading {
 		return reading{}
 	}
 	switch s := c.ConnLog.VerifyStatus; {
-	case s == "Success", s == "" && c.ConnLog.TLSProtocol == "":
+	case s == "Success":
+		return sessionEnded(c, reading{stage: analyzers.StageCompleted, sure: analyzers.Certain, fits: justCompleted, by: byLine})
+	case s == "" && c.ConnLog.TLSProtocol == "":
 		return reading{stage: analyzers.StageCompleted, sure: analyzers.Certain, fits: justCompleted, by: byLine}
 	case strings.HasPrefix(s, "Failed:ClientCert"):
 		return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Certain, fits: justRefused, by: byLine}
@@ -286,7 +291,7 @@ func readFlags(s *shape, l analyzers.Listener) reading {
 	session := s.outMin >= flightLeast && s.inMin >= sessionLeast
 	switch {
 	case s.serverReset() && !s.clientReset() && !s.serverFIN():
-		fits := append(later(l, s.clientFIN()), Completed) // a session can end so too: at the idle timeout with data unread
+		fits := append(later(l, s.clientFIN()), Completed, RenegotiationAttempted) // a session can end so too: at the idle timeout with data unread
 		if l.MTLS == "verify" || l.MTLS == "" {
 			fits = append(fits, ClientCertificateRefused)
 		}

@@ -35,6 +35,7 @@ const (
 	HelloTooLarge               = "hello-too-large"
 	ServerCertificateDistrusted = "server-certificate-distrusted"
 	HandshakeTimeout            = "handshake-timeout"
+	RenegotiationAttempted      = "renegotiation-attempted"
 )
 
 // All returns every signature, in the order of precedence.
@@ -58,6 +59,7 @@ func All() []*analyzers.Analyzer {
 		noCommonSignatureScheme(),
 		clientCertificateMissing(),
 		serverCertificateDistrusted(),
+		renegotiationAttempted(),
 		handshakeTimeout(),
 		closedByClient(),
 		refusedLater(),

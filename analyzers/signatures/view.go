@@ -31,6 +31,8 @@ type view struct {
 	reset       bool         // by RST
 	serverReset bool         // the load balancer sent a RST, first or not
 	clientReset bool         // the client did, and never sent a FIN
+	again       bool         // the client asked for another handshake within the session
+	lost        bool         // bytes of the client are missing
 	silent      bool         // the load balancer closed with a FIN after the client had long been silent, or not come to an end of its hello
 }
 
@@ -80,6 +82,7 @@ func viewOf(c *correlate.Conn) view {
 		serverReset: p.FromServer.RSTFrame != 0,
 		clientReset: p.FromClient.RSTFrame != 0 && p.FromClient.FINFrame == 0,
 	}
+	v.again, v.lost = p.FromClient.LateHandshakes > 0, p.FromClient.Lost
 	if p.HelloErr != nil {
 		v.damage = p.HelloErr.Error()
 		v.tooLarge = helloLen(p.HelloBytes) > helloMost

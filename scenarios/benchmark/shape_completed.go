@@ -51,3 +51,12 @@ func distrust(v wire.Version) func(*generator, *deed) {
 		}
 	}
 }
+
+// renegotiation asks for another handshake within the session.
+func renegotiation(g *generator, d *deed) {
+	completed(wire.TLS12, "http/1.1")(g, d)
+	d.listener, d.profile.Suites = current, nil
+	how := []clients.Renegotiate{clients.RenegotiateAtOnce, clients.RenegotiateLater, clients.RenegotiateInClear}[g.IntN(3)]
+	d.manner = &clients.Manner{Renegotiate: how}
+	d.is(analyzers.StageCompleted, signatures.RenegotiationAttempted)
+}

@@ -252,7 +252,7 @@ func fits(d *deed, a *clients.Attempt) string {
 	case analyzers.StageRefusedLater: // under TLS 1.3 the client thinks that it is through
 		ok = stage == wire.StageHandshake || stage == wire.StageRequest && a.Outcome.Version == wire.TLS13
 	case analyzers.StageCompleted:
-		ok = stage == wire.StageResponse || stage == wire.StageRequest && d.requests == 0
+		ok = stage == wire.StageResponse || stage == wire.StageRequest && (d.requests == 0 || d.cause == signatures.RenegotiationAttempted)
 	case analyzers.StageClosedByOther:
 		if d.profile.Kind == clients.KindRaw && d.manner == nil {
 			ok = stage == wire.StageHandshake || a.HelloRetry

@@ -75,6 +75,7 @@ type side struct {
 	flags                TCPFlags
 	syn                  bool // a SYN was seen, synSeq is its number
 	lost, ccs, alerted   bool
+	finished             bool // a record came behind the ChangeCipherSpec that is the Finished, below TLS 1.3
 	helloState           helloState
 	tls                  tlsStream
 	stream               stream
@@ -87,6 +88,7 @@ type side struct {
 	retransmitted        uint32
 	fragments            uint32
 	sealedAlerts         uint32
+	lateHandshakes       uint32
 	synSeq               uint32
 	mss                  uint16
 	alert                [2]byte

@@ -59,6 +59,7 @@ type Direction struct {
 	EncryptedAlerts  int  // in TLS 1.3 they look like application data and are told by their length
 	ChangeCipherSpec bool // was sent
 	AppData          int  // records of application data; in TLS 1.3 they hold the encrypted handshake too
+	LateHandshakes   int  // records of the type handshake behind a handshake that was complete: below TLS 1.3 another one was asked for
 	FINFrame         int  // number of the first frame with FIN, 0 if none
 	RSTFrame         int
 }

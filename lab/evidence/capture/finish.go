@@ -46,7 +46,7 @@ func (s *side) direction(a *wire.Alert) Direction {
 	d := Direction{
 		Packets: s.packets, Bytes: s.bytes, Flags: s.flags, MSS: s.mss, Data: s.data, Segments: int64(s.segments),
 		Retransmitted: int64(s.retransmitted), Fragments: int64(s.fragments), Lost: s.lost || s.stream.gap(),
-		EncryptedAlerts: int(s.sealedAlerts), ChangeCipherSpec: s.ccs, AppData: int(s.appData),
+		EncryptedAlerts: int(s.sealedAlerts), ChangeCipherSpec: s.ccs, AppData: int(s.appData), LateHandshakes: int(s.lateHandshakes),
 		FINFrame: s.finFrame, RSTFrame: s.rstFrame,
 	}
 	if s.segments > 0 {

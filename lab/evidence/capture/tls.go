@@ -79,6 +79,8 @@ func (t *tlsStream) begin(c *conn, from int) {
 	switch t.head[0] {
 	case recordCCS:
 		d.ccs = true
+	case recordHandshake:
+		c.lateHandshake(from)
 	case recordAppData:
 		d.appData++
 		if t.length == sealedAlert && c.tls13 {
@@ -152,6 +154,20 @@ func (t *tlsStream) handshake(c *conn, from int, b []byte, frame int, x *scratch
 }
 
 // beginMessage looks at a message's header.
+
+// lateHandshake counts a handshake record that comes when both sides have sent their Finished, each a record behind their
+// ChangeCipherSpec (RFC 5246, section 7.4.9). In TLS 1.3 handshake records look like application data, so that one which
+// does not, behind such, is from a client that starts anew.
+func (c *conn) lateHandshake(from int) {
+	d, peer := &c.sides[from], &c.sides[1-from]
+	switch {
+	case c.tls13 && d.appData > 0, !c.tls13 && d.finished && peer.finished:
+		d.lateHandshakes++
+	case d.ccs && !c.tls13:
+		d.finished = true
+	}
+}
+
 func (t *tlsStream) beginMessage(c *conn, from int) {
 	t.msgLeft = uint32(t.msgHead[1])<<16 | uint32(t.msgHead[2])<<8 | uint32(t.msgHead[3])
 	t.want = uint32(c.wanted(from, t.msgHead[0], int(t.msgLeft)))
