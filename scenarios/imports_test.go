@@ -49,6 +49,8 @@ func allowed() map[string][]string {
 		"analyzers/signatures":       {"lab/evidence/...", "analyzers/correlate", "analyzers", "lab/policy", "lab/wire"},
 		"analyzers/rollout":          {"lab/evidence/...", "analyzers/correlate", "analyzers", "analyzers/signatures", "lab/policy", "lab/wire", "clients/catalog", "analyzers/rollout/page"},
 		"analyzers/rollout/page":     {},
+		"analyzers/matrix":           {"lab/policy", "lab/wire", "analyzers/rollout/page"},
+		"analyzers/redact":           {"lab/wire", "lab/evidence/..."},
 		"analyzers/configlint":       {"lab/policy"},
 		"analyzers/fidelity":         {"lab/evidence/...", "analyzers/correlate", "analyzers"},
 		"scenarios":                  {"lab", "lab/wire", "lab/evidence/...", "lab/pki", "lab/policy", "clients/...", "analyzers/..."},

@@ -88,6 +88,3 @@ func families(list []refusedClient) string {
 	}
 	return strings.Join(words, ", ")
 }
-
-// shortPolicy is a policy's name without what all names begin with.
-func shortPolicy(name string) string { return strings.TrimPrefix(name, policy.Prefix) }

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/alblab/alblab/analyzers/configlint"
+	"github.com/alblab/alblab/analyzers/rollout"
 	"github.com/alblab/alblab/lab/policy"
 )
 
@@ -183,7 +184,7 @@ func clientsFinding(l *configlint.Listener, p *policy.Policy, refused []refusedC
 	}
 	f := configlint.Finding{
 		Rule: configlint.RuleClients, Level: configlint.LevelNote, At: l.Policy.At, Listener: l.Address,
-		Message: fmt.Sprintf("%s refuses %d of the catalogue's %d clients: %s", shortPolicy(p.Name), len(refused), len(all), families(refused)),
+		Message: fmt.Sprintf("%s refuses %d of the catalogue's %d clients: %s", rollout.Short(p.Name), len(refused), len(all), families(refused)),
 	}
 	if recent > 0 {
 		f.Level = configlint.LevelWarning
