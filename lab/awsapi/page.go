@@ -94,7 +94,7 @@ func (m mark) token() string {
 
 func readMark(token string) (m mark, ok bool) {
 	b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(token, "="))
-	if err != nil || len(b) > 256 {
+	if err != nil || len(b) > 4<<10 { // a key of S3 has up to 1024 bytes, and its prefix comes with it
 		return m, false
 	}
 	return m, json.Unmarshal(b, &m) == nil
