@@ -195,3 +195,22 @@ run "more_than_60_rules" {
 
   expect_failures = [terraform_data.requirements]
 }
+
+# Who says it twice means it.
+run "open_twice" {
+  command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
+
+  variables {
+    allowed_cidrs        = ["0.0.0.0/0"]
+    open_to_the_internet = true
+  }
+
+  assert {
+    condition     = local.open
+    error_message = "0.0.0.0/0 is everyone."
+  }
+}

@@ -16,9 +16,9 @@ class Echo(http.server.BaseHTTPRequestHandler):
             if not piece:
                 return
             left -= len(piece)
-        lines = [f"{self.command} {self.path} {self.request_version}", f"Host: {self.headers.get('Host', '')}"]
-        lines += sorted(f"{name}: {value}" for name, value in self.headers.items() if name.lower() != "host")
-        body = ("\r\n".join(lines) + "\r\n").encode("utf-8", "replace")
+        head = f"{self.command} {self.path} {self.request_version}\nHost: {self.headers.get('Host', '')}\n"
+        rest = sorted(f"{name}: {value}\r\n" for name, value in self.headers.items() if name.lower() != "host")
+        body = (head + "".join(rest)).encode("utf-8", "replace")
         self.send_response(200)
         self.send_header("Content-Type", "text/plain; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
