@@ -82,18 +82,31 @@ func (w *connectionWorker) count(c *collector, file string, line int) {
 		c.stats.Repeated++
 		return
 	}
-	s, bad := w.terms.seen(b.TLSProtocol, b.TLSCipher, b.KeyExchange)
+	offer, bad := w.terms.offer(c, b)
 	if bad != "" {
 		w.damage(&evidence.ParseError{File: file, Line: line, Msg: bad})
 	}
-	s.Failed = failed(b.VerifyStatus)
-	if s.Failed {
-		s = Seen{Failed: true}
-	}
-	t := c.byAddress(b.ClientIP)
+	t := c.byAddress(b.ClientIP.Unmap())
 	t.seen(b.Time)
-	t.use(c.offerSeen(s), 1)
+	t.use(offer, 1)
 	c.stats.Connections++
+}
+
+// offer returns the number of the offer behind a line.
+func (t *terms) offer(c *collector, b *connlog.Brief) (offer int, bad string) {
+	if failed(b.VerifyStatus) {
+		return c.offerSeen(Seen{Failed: true}), ""
+	}
+	t.setKey(b.TLSProtocol, b.TLSCipher, b.KeyExchange)
+	if id, ok := t.offers[string(t.key)]; ok {
+		return id, ""
+	}
+	s, bad := t.seen(b.TLSProtocol, b.TLSCipher, b.KeyExchange)
+	offer = c.offerSeen(s)
+	if len(t.offers) < maxTerms {
+		t.offers[string(t.key)] = offer
+	}
+	return offer, bad
 }
 
 // failed says whether a status is that of an attempt of which the log's version and suite say nothing certain. Where the client's
@@ -115,19 +128,26 @@ func (r *reader) isCaptured(ip netip.Addr, port uint16, at int64) bool {
 
 // terms knows the texts of logs.
 type terms struct {
-	known map[string]Seen // by protocol, blank, cipher, blank, group
-	key   []byte
-	bad   map[string]bool
+	known  map[string]Seen // by protocol, blank, cipher, blank, group
+	offers map[string]int  // by the same
+	key    []byte
+	bad    map[string]bool
 }
 
-func newTerms() *terms { return &terms{known: map[string]Seen{}, bad: map[string]bool{}} }
+func newTerms() *terms {
+	return &terms{known: map[string]Seen{}, offers: map[string]int{}, bad: map[string]bool{}}
+}
+
+func (t *terms) setKey(protocol, cipher, group []byte) {
+	t.key = append(append(append(append(append(t.key[:0], protocol...), ' '), cipher...), ' '), group...)
+}
 
 // maxTerms bounds what is remembered of what logs hold.
 const maxTerms = 10_000
 
 // seen reads the three texts. bad says, once for each, what is not known.
 func (t *terms) seen(protocol, cipher, group []byte) (s Seen, bad string) {
-	t.key = append(append(append(append(append(t.key[:0], protocol...), ' '), cipher...), ' '), group...)
+	t.setKey(protocol, cipher, group)
 	if s, ok := t.known[string(t.key)]; ok {
 		return s, ""
 	}

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"cmp"
+	"encoding/binary"
 	"net/netip"
 	"slices"
 	"time"
@@ -122,6 +123,7 @@ type clientKey struct {
 type collector struct {
 	by      By
 	addrs   map[netip.Addr]*tally // clients that are told by their address
+	four    map[uint32]*tally     // the same, of IPv4, for speed
 	nets    map[netip.Prefix]*tally
 	named   map[clientKey]*tally
 	offers  []Offer
@@ -142,7 +144,7 @@ func (s *span) add(at int64) {
 }
 
 func newCollector(by By) *collector {
-	return &collector{by: by, addrs: map[netip.Addr]*tally{}, nets: map[netip.Prefix]*tally{}, named: map[clientKey]*tally{},
+	return &collector{by: by, addrs: map[netip.Addr]*tally{}, four: map[uint32]*tally{}, nets: map[netip.Prefix]*tally{}, named: map[clientKey]*tally{},
 		seen: map[Seen]int{}, hellos: map[string]int{}, ranges: map[string]*span{}}
 }
 
@@ -161,8 +163,9 @@ func (c *collector) byAddress(a netip.Addr) *tally {
 	if c.by == ByNetwork {
 		return entry(c.nets, network(a))
 	}
-	if t := c.addrs[a]; t != nil {
-		return t
+	if a.Is4() {
+		four := a.As4()
+		return entry(c.four, binary.BigEndian.Uint32(four[:]))
 	}
 	return entry(c.addrs, a)
 }
@@ -205,6 +208,7 @@ func (c *collector) merge(d *collector) {
 		}
 	}
 	mergeInto(c.addrs, d.addrs, ids)
+	mergeInto(c.four, d.four, ids)
 	mergeInto(c.nets, d.nets, ids)
 	mergeInto(c.named, d.named, ids)
 	for elb, s := range d.ranges {
@@ -274,6 +278,9 @@ func (c *collector) traffic() *Traffic {
 	}
 	for a, from := range c.addrs {
 		add(KindAddress, a.String(), from)
+	}
+	for n, from := range c.four {
+		add(KindAddress, netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, n))).String(), from)
 	}
 	for p, from := range c.nets {
 		add(KindNetwork, p.String(), from)
