@@ -165,12 +165,15 @@ func (c *conn) packet(p *packet, from int, x *scratch) int64 {
 	return grown
 }
 
+// pieceMem is what a held piece takes beside its bytes.
+const pieceMem = 64
+
 // held counts the bytes held beyond the connection's own.
 func (c *conn) held() int64 {
 	n := int64(cap(c.buf))
 	for i := range c.sides {
 		s := &c.sides[i]
-		n += int64(s.stream.pendingBytes) + int64(cap(s.tls.msg))
+		n += int64(s.stream.pendingBytes) + int64(len(s.stream.pending))*pieceMem + int64(cap(s.tls.msg))
 		if s.reader != nil {
 			n += 3 * int64(len(s.reader.Raw())) // raw, message, parsed
 		}

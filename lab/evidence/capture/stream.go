@@ -4,7 +4,7 @@ import "slices"
 
 // Bounds of what is held of one direction while bytes before it are missing.
 const (
-	maxPending      = 64
+	maxPending      = 1024
 	maxPendingBytes = 256 << 10
 )
 
