@@ -53,6 +53,8 @@ func newAccount(t *testing.T, spec lab.Spec, o *awsapi.Options) *account {
 			return l.Dial(ctx, from, listener)
 		},
 	}
+	d := aws.DefaultDelivery()
+	a.cfg.Delivery = &d
 	a.cfg.Clients = aws.NewClients(a.cfg.AWS)
 	a.cfg.Outputs = a.outputs(t)
 	return a

@@ -133,3 +133,6 @@ func (m *mirror) remove(ctx context.Context) error {
 	}
 	return errors.Join(errs...)
 }
+
+// MirrorSession is a traffic mirror session, as the interface [EC2] has it.
+type MirrorSession = ec2query.MirrorSession
