@@ -28,6 +28,9 @@ type PKI struct {
 	host  string
 	addrs []netip.Addr
 
+	roots  []byte        // of a PKI that was loaded
+	loaded map[Kind]bool // kinds that were; nil for a PKI of this process
+
 	mu   sync.Mutex
 	made map[string]*once
 }
@@ -63,6 +66,9 @@ func keep[T any](p *PKI, name string, build func() (T, error)) (T, error) {
 
 // Roots returns the PEM bundle of the authorities that the server certificates lead to: what curl takes as --cacert.
 func (p *PKI) Roots() []byte {
+	if p.roots != nil {
+		return p.roots
+	}
 	return bundle(p.serverRoot256, p.serverRoot384)
 }
 
