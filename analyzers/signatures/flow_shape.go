@@ -23,6 +23,7 @@ const (
 	timestamps  = 12 // TCP timestamps with padding, on every segment of Linux and macOS (RFC 7323)
 	optionsMost = 40 // RFC 9293, section 3.1
 	synOptions  = 20 // MSS, SACK permitted, timestamps, window scale: the most that common systems send
+	synPlain    = 12 // the same without timestamps, as Windows has it
 )
 
 const (
@@ -72,19 +73,23 @@ func shapeOf(c *correlate.Conn) shape {
 	s.flags = c.In.Flags >= 0 && c.Out.Flags >= 0 && c.In.Records > 0 && c.Out.Records > 0
 	s.partial = c.In.Records == 0 || c.Out.Records == 0 ||
 		s.flags && (c.In.Flags&flagSYN == 0 || c.Out.Flags&flagSYN == 0)
-	s.inMin, s.inMax = payload(c.In, headers)
-	s.outMin, s.outMax = payload(c.Out, headers)
+	syn, each := int64(synOptions), int64(timestamps)
+	if !s.partial && c.Out.Packets >= 2 && c.Out.Bytes-c.Out.Packets*headers <= synPlain {
+		syn, each = synPlain, 0 // both sides have timestamps, or none (RFC 7323, section 1.3)
+	}
+	s.inMin, s.inMax = payload(c.In, headers, syn, each)
+	s.outMin, s.outMax = payload(c.Out, headers, syn, each)
 	s.segments = (s.inMin + mss - 1) / mss
 	return s
 }
 
 // payload returns the bounds of the payload in one direction: one SYN or SYN-ACK, then segments, each with as many options
 // as common systems send, or none.
-func payload(f correlate.Flow, headers int64) (least, most int64) {
+func payload(f correlate.Flow, headers, syn, each int64) (least, most int64) {
 	if f.Packets == 0 {
 		return 0, 0
 	}
-	least = f.Bytes - (headers + synOptions) - (f.Packets-1)*(headers+timestamps)
+	least = f.Bytes - (headers + syn) - (f.Packets-1)*(headers+each)
 	return max(least, 0), max(f.Bytes-f.Packets*headers, 0)
 }
 

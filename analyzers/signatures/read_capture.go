@@ -86,6 +86,8 @@ func (v *view) readTLS12(l analyzers.Listener) reading {
 		return reading{stage: analyzers.StageCompleted, sure: analyzers.Certain, fits: justCompleted, by: byPackets}
 	case v.ended == capture.SideClient && distrusts(v.clientAlert):
 		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Certain, fits: []string{ServerCertificateDistrusted}, by: byPackets}
+	case v.leftUnheard:
+		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Certain, fits: leftUnheard, by: byPackets, show: "a ServerHello, data of the client that did not come, then "}
 	case v.ended == capture.SideClient:
 		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Certain, fits: []string{ClosedByClient}, by: byPackets}
 	case v.ended != capture.SideServer:
@@ -122,6 +124,8 @@ func (v *view) readTLS13(c *correlate.Conn, l analyzers.Listener) reading {
 		return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Certain, fits: []string{RefusedLater}, by: by}
 	case failed && v.flight && (v.ended == capture.SideServer || v.serverReset || l.MTLS == "verify"): // it may have closed behind its flight
 		return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Certain, fits: later(l, false), by: by, show: "the client's flight, then "}
+	case v.leftUnheard && !v.flight:
+		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Certain, fits: leftUnheard, by: by, show: "a ServerHello, data of the client that did not come, then "}
 	case v.ended == capture.SideClient && failed, v.ended == capture.SideClient && !v.flight: // its alert may be encrypted
 		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Certain, fits: []string{ClosedByClient}, by: by}
 	case failed:

@@ -77,7 +77,8 @@ var (
 	silentByClient  = []string{HandshakeTimeout, ClosedByClient, ServerCertificateDistrusted}
 	lineFits        = slices.Concat(refused, leftByClient, []string{RefusedLater})
 	lineFitsVerify  = slices.Concat(refused, []string{ClientCertificateMissing}, leftByClient, []string{RefusedLater})
-	halfOpenFits    = []string{HalfOpenScan, ConnectAndClose} // the latter if the client's ACK was lost before its reset
+	halfOpenFits    = []string{HalfOpenScan, ConnectAndClose}               // the latter if the client's ACK was lost before its reset
+	leftUnheard     = []string{ClosedByClient, ServerCertificateDistrusted} // its last bytes are lost, an alert maybe
 	closedAtOnce    = []string{ConnectAndClose, ConnectedNoData}
 	littleFits      = []string{ConnectAndClose, ConnectedNoData, ClosedByClient, HandshakeTimeout}
 	littleOrRefused = slices.Concat(littleFits, []string{HalfOpenScan}, refused)

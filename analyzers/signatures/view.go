@@ -33,6 +33,7 @@ type view struct {
 	clientReset bool         // the client did, and never sent a FIN
 	again       bool         // the client asked for another handshake within the session
 	lost        bool         // bytes of the client are missing
+	leftUnheard bool         // the client ended it, bytes before that are missing, and no alert of it came
 	silent      bool         // the load balancer closed with a FIN after the client had long been silent, or not come to an end of its hello
 }
 
@@ -100,5 +101,6 @@ func viewOf(c *correlate.Conn) view {
 	case client != nil:
 		v.ended = capture.SideClient
 	}
+	v.leftUnheard = v.ended == capture.SideClient && p.FromClient.Lost && p.FromClient.Alert == nil
 	return v
 }

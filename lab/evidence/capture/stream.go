@@ -12,9 +12,11 @@ const (
 type stream struct {
 	next         uint32 // sequence number of the next byte in order
 	finSeq       uint32 // behind the last byte, if fin
+	rstSeq       uint32 // behind the last byte, if reset
 	pendingBytes uint32
 	began        bool
 	fin          bool
+	reset        bool
 	broken       bool // bytes are missing for good
 	pending      []piece
 }
@@ -31,6 +33,9 @@ func (s *stream) acked(seq uint32) bool { return s.began && s.next == seq+1 }
 
 // gap reports whether bytes are known to be missing.
 func (s *stream) gap() bool {
+	if s.began && s.reset && !s.fin && int32(s.rstSeq-s.next) > 0 {
+		return true
+	}
 	return s.broken || len(s.pending) > 0 || s.began && s.fin && s.finSeq != s.next
 }
 
@@ -48,6 +53,9 @@ func (s *stream) segment(c *conn, from int, p *packet, x *scratch) {
 	}
 	if p.flags&FIN != 0 && !s.fin {
 		s.fin, s.finSeq = true, seq+uint32(p.payloadLen)
+	}
+	if p.flags&(RST|ACK) == RST|ACK && !s.reset { // an end's own; one without ACK answers, and has the other's number (RFC 9293, section 3.10.7.1)
+		s.reset, s.rstSeq = true, seq
 	}
 	if p.payloadLen == 0 || s.broken || p.flags&RST != 0 {
 		return // the payload of a RST is words for people (RFC 9293, section 3.5.3)
