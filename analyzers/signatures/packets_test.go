@@ -29,7 +29,7 @@ import (
 // ">" is from the client. Segments: SYN, SYN-ACK, ACK, FIN, RST; hello with max=, versions=, suites=, groups=, schemes=,
 // fallback, pad= and cut= (bytes of the record that are sent); server-hello with version= and suite=; the messages
 // certificate, empty-certificate, certificate-request, server-key-exchange, hello-done, client-key-exchange, several joined
-// with +; ccs; encrypted=N; alert=LEVEL,DESCRIPTION; text=...; hex=....
+// with +; ccs; encrypted=N; alert=LEVEL,DESCRIPTION; text=...; hex=...; lost=N, bytes that did not come.
 func writeCapture(t *testing.T, script string) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -65,6 +65,12 @@ func (c *scripted) segment(t *testing.T, w *capture.Writer, at float64, out bool
 	me, src, dst := 0, c.client, c.server
 	if !out {
 		me, src, dst = 1, c.server, c.client
+	}
+	if n, ok := strings.CutPrefix(what, "lost="); ok {
+		lost, err := strconv.Atoi(n)
+		require.NoError(t, err)
+		c.seq[me] += uint32(lost)
+		return
 	}
 	tcp := &layers.TCP{SrcPort: layers.TCPPort(src.Port()), DstPort: layers.TCPPort(dst.Port()), Seq: c.seq[me], Window: 64240}
 	tcp.ACK, tcp.Ack = true, c.seq[1-me]
