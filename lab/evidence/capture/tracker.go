@@ -129,7 +129,9 @@ func (t *tracker) packet(p *packet) {
 	if c == nil {
 		c = t.begin(p, &k, tag, low)
 	}
-	c.last = t.now
+	if c.last = t.now; t.jump != 0 { // if the next packet confirms it, this one was of that time
+		c.last = t.jump
+	}
 	if t.mem += c.packet(p, c.side(low), &t.scratch); !c.closing && c.over {
 		t.close(c)
 	}
