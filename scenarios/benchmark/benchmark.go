@@ -10,8 +10,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/alblab/alblab/lab"
 	"github.com/alblab/alblab/lab/evidence"
@@ -39,6 +41,19 @@ type Result struct {
 	Connections int
 	Seed        uint64
 	Mixes       []*MixResult
+	Kernel      []*MixResult // of programs that nobody here wrote; see KernelTraffic
+	KernelWords string       // when and where Kernel was measured
+	// KernelKept is the page's part of an earlier run, which stands where Kernel is empty.
+	KernelKept string
+}
+
+// Goals returns all goals.
+func (r *Result) Goals() []Goal {
+	var all []Goal
+	for _, m := range append(slices.Clone(r.Mixes), r.Kernel...) {
+		all = append(all, m.Goals()...)
+	}
+	return all
 }
 
 // MixResult is the scores of one mix of traffic.
@@ -50,6 +65,10 @@ type MixResult struct {
 	Connections int  // labelled ones
 	Dropped     int  // carried out, and not judged: the client did not do what it was to do, as on a path that loses packets
 	Views       []*Score
+
+	Kernel            bool     // the clients were programs that we did not write, on the kernel's TCP
+	Programs, Missing []string // those that were there, and those that were not
+	Odd               []string // what did not go as it was to on a good path: the harness is wrong
 }
 
 // Run carries out the mixes and judges them.
@@ -90,20 +109,8 @@ func oneLab(ctx context.Context, o *Options, m *mix, mr *MixResult, n int, seed 
 	if err != nil {
 		return err
 	}
-	v := &viewer{mix: m, bundle: b, dir: dir, seed: seed}
-	for i, s := range mr.Views {
-		if err := v.judge(ctx, views()[i], truths, s); err != nil {
-			return fmt.Errorf("judging with %s: %w", s.View, err)
-		}
-	}
-	for _, t := range truths {
-		if t.dropped {
-			mr.Dropped++
-		} else {
-			mr.Connections++
-		}
-	}
-	return nil
+	v := &viewer{mix: m, bundle: b, dir: dir, seed: seed, ports: slices.Collect(maps.Values(ports()))}
+	return v.all(ctx, truths, mr)
 }
 
 // carryOut runs the traffic on a fresh lab and returns what is true of it, and the evidence.

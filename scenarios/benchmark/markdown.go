@@ -3,6 +3,7 @@ package benchmark
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/alblab/alblab/analyzers"
@@ -10,7 +11,8 @@ import (
 
 const pageHead = `# How sure is a finding?
 
-Made by ` + "`alblab benchmark --connections %d --seed %d --out docs/certainty.md`" + `; do not edit by hand.
+Made by ` + "`alblab benchmark --connections %d --seed %d --out docs/certainty.md`" + `; do not edit by hand. Its last part, of other people's
+programs on a real kernel, needs Linux and the programs; elsewhere the command keeps the figures that stand here.
 
 The lab carries out connections whose course is known, because their clients were made to take it, and the analyzers judge what they left
 behind, with little evidence and with all of it. Truth has two levels: the **stage** (blocked, no data, first flight refused, refused
@@ -41,6 +43,7 @@ func (r *Result) WriteMarkdown(w io.Writer) error {
 	for _, m := range r.Mixes {
 		m.markdown(&b)
 	}
+	r.kernel(&b)
 	b.WriteString(pageTail)
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -125,20 +128,21 @@ func (m *MixResult) stages(b *strings.Builder) {
 	b.WriteString("\n")
 }
 
-// Headline is the one row that the README shows: of the mix that no signature was written against.
+// Headline is what the README shows: of traffic that no signature was written against, a line for each kind.
 func (r *Result) Headline() string {
 	const first = analyzers.StageFirstFlight
-	for _, m := range r.Mixes {
-		if !m.Unseen {
+	var lines []string
+	for _, m := range append(slices.Clone(r.Mixes), r.Kernel...) {
+		if m.Name != "unseen" && !m.Kernel {
 			continue
 		}
 		var parts []string
 		for _, s := range m.Views {
 			parts = append(parts, fmt.Sprintf("(%s) %s / %s", s.View, figure(s.Precision(first)), figure(s.Recall(first))))
 		}
-		return strings.Join(parts, ", ")
+		lines = append(lines, m.Name+": "+strings.Join(parts, ", "))
 	}
-	return ""
+	return strings.Join(lines, "\n")
 }
 
 func thousands(n int) string {

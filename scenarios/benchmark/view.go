@@ -47,6 +47,24 @@ type viewer struct {
 	bundle *evidence.Bundle
 	dir    string
 	seed   uint64
+	ports  []uint16 // of the listeners
+}
+
+// all judges with each view in turn.
+func (v *viewer) all(ctx context.Context, truths []*truth, mr *MixResult) error {
+	for i, s := range mr.Views {
+		if err := v.judge(ctx, views()[i], truths, s); err != nil {
+			return fmt.Errorf("judging with %s: %w", s.View, err)
+		}
+	}
+	for _, t := range truths {
+		if t.dropped {
+			mr.Dropped++
+		} else {
+			mr.Connections++
+		}
+	}
+	return nil
 }
 
 // overlay is the bundle's files with some of the benchmark's own.
@@ -174,7 +192,7 @@ func (g *gaps) keep(r *flowlog.Record) bool {
 // filter returns the clients' ends of the connections that the published filter finds.
 func (v *viewer) filter(name string) (map[end]bool, error) {
 	patterns := map[int]*filterpattern.Pattern{}
-	for _, port := range ports() {
+	for _, port := range v.ports {
 		p, err := filterpattern.Parse(fmt.Sprintf(published, port))
 		if err != nil {
 			return nil, err
