@@ -125,7 +125,7 @@ func (f *follower) send(err error) error {
 	}
 	select {
 	case old := <-f.back:
-		if len(t.free) < t.limits.Open {
+		if len(t.free) < 4*batchLen {
 			t.free = append(t.free, old...)
 		}
 		t.ready = old[:0]
