@@ -115,11 +115,16 @@ func (r *Report) likely() string {
 
 func (r *Report) nextBreaks() (steps []Step) {
 	switch c := r.Choices; {
+	case c.Nearest != nil && c.Nearest.Policy == r.From:
+		steps = append(steps, Step{Text: fmt.Sprintf("Stay with %s for now: of the policies that keep everyone it is the nearest to %s.", Short(r.From), Short(r.To))})
+		if c.Strictest != nil && c.Strictest.Policy != r.From {
+			steps = append(steps, Step{Text: fmt.Sprintf("Or take %s, the strictest that keeps everyone. %s", Short(c.Strictest.Policy), priceWords(c.Strictest.Price))})
+		}
 	case c.Nearest != nil:
 		steps = append(steps, Step{Text: fmt.Sprintf("Take %s instead: of the policies that keep everyone it is the nearest to %s. %s",
 			Short(c.Nearest.Policy), Short(r.To), priceWords(c.Nearest.Price))})
 		if c.Strictest != nil && c.Strictest.Policy != c.Nearest.Policy {
-			steps = append(steps, Step{Text: fmt.Sprintf("Or %s, the strictest that keeps everyone. %s", Short(c.Strictest.Policy), priceWords(c.Strictest.Price))})
+			steps = append(steps, Step{Text: fmt.Sprintf("Or take %s, the strictest that keeps everyone. %s", Short(c.Strictest.Policy), priceWords(c.Strictest.Price))})
 		}
 	}
 	cure := "Cure the clients that break, in the list below: each says what it must become able to do. Then ask again."
@@ -165,7 +170,7 @@ func priceWords(price []string) string {
 	if len(price) == 0 {
 		return "Nothing becomes weaker."
 	}
-	return "Its price: " + strings.Join(price, "; ") + "."
+	return "Its price, against what you want: " + strings.Join(price, "; ") + "."
 }
 
 func (r *Report) nextUnknown() []Step {
@@ -230,8 +235,8 @@ func (r *Report) Caveats() (list []string) {
 		add(true, "The evidence is from %s to %s (UTC). Who did not connect then is not in it: a yearly job, a device that was off.",
 			first.Format("2006-01-02 15:04"), last.Format("2006-01-02 15:04"))
 	}
-	add(r.FailsToday.Connections > 0, "%s fail today already, of %s that never came through; the change does not break them, and they do not count.",
-		plural(r.FailsToday.Connections, "connection"), plural(r.FailsToday.Clients, "client"))
+	add(r.FailsToday.Connections > 0, "Attempts that fail today already: %s, and %s whose attempts all do. The change does not break them; they do not count.",
+		page.Number(r.FailsToday.Connections), plural(r.FailsToday.Clients, "client"))
 	add(r.Foreign > 0, "%s cannot have been made under %s: were the lines written under another policy or certificate? They were judged without it.",
 		plural(r.Foreign, "connection"), Short(r.From))
 	add(r.Assume == "standard" && !r.catalogueOnly(), "Clients behind log lines are taken to obey RFC 8446 where they may also offer TLSv1.3; --assume nothing takes nothing for granted.")

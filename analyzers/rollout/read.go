@@ -111,18 +111,52 @@ func (r *reader) damage(err error) {
 	}
 }
 
-// each opens inputs one after the other.
+// opened is an input that was opened, or could not be.
+type opened struct {
+	in   Input
+	file io.ReadCloser
+	err  error
+}
+
+// ahead is how many inputs are opened before they are read: an object of a bucket takes its time to come.
+const ahead = 8
+
+// each reads inputs one after the other.
 func each(ctx context.Context, list []Input, read func(io.Reader, *evidence.Options) error) error {
-	for _, in := range list {
-		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("reading %s: %w", in.Name, context.Cause(ctx))
+	next, stop := make(chan opened, ahead), make(chan struct{})
+	go func() {
+		defer close(next)
+		for _, in := range list {
+			f, err := in.Open()
+			select {
+			case next <- opened{in, f, err}:
+			case <-stop:
+				if err == nil {
+					f.Close()
+				}
+				return
+			}
 		}
-		f, err := in.Open()
+	}()
+	defer func() {
+		close(stop)
+		for o := range next {
+			if o.err == nil {
+				o.file.Close()
+			}
+		}
+	}()
+	for o := range next {
+		if o.err != nil {
+			return o.err
+		}
+		err := ctx.Err()
 		if err != nil {
-			return err
+			err = fmt.Errorf("reading %s: %w", o.in.Name, context.Cause(ctx))
+		} else {
+			err = read(o.file, &evidence.Options{File: o.in.Name})
 		}
-		err = read(f, &evidence.Options{File: in.Name})
-		f.Close()
+		o.file.Close()
 		if err != nil {
 			return err
 		}

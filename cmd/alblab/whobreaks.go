@@ -25,8 +25,8 @@ for standard input. --catalog adds some 150 real clients.
 
 --from names the policy that wrote the logs. Then a line also proves what the
 client did not offer, as the load balancer picks by its own order; without it no
-line can prove that a client breaks. Where a line proves nothing, the output says
-what would, and what clients like it make likely: a guess, no finding.
+line can prove that a client breaks. Where a line proves nothing, the output
+says what would, and what clients like it make likely: a guess, no finding.
 
 By default a client that may offer TLSv1.3 is taken to offer what RFC 8446
 demands of it (--assume standard); with --assume nothing a client counts as
@@ -59,8 +59,8 @@ func whoBreaksCommand(a *app) *cobra.Command {
 		Long:  whoBreaksHelp,
 		Example: `  alblab who-breaks --to TLS13-1-2-Res-PQ-2025-09 --catalog
   alblab who-breaks --from 2016-08 --to TLS13-1-2-2021-06 ./AWSLogs capture.pcap
-  alblab who-breaks --from 2016-08 --to TLS13-1-2-2021-06 s3://my-logs/AWSLogs/ \
-      --format html > who-breaks.html
+  alblab who-breaks --from 2016-08 --to TLS13-1-2-2021-06 --format html \
+      s3://my-logs/AWSLogs/ > who-breaks.html
   alblab who-breaks --to TLS13-1-2-2021-06 conn.log.gz --fail-on unknown \
       --allow-share 0.1% --format junit > who-breaks.xml`,
 	}

@@ -226,14 +226,18 @@ func connectionsWords(c *rollout.ClientReport) string {
 		s += ", of which " + page.Number(c.Breaking) + " break"
 	}
 	if c.First != nil {
-		first, last := c.First.Format("2006-01-02 15:04:05"), c.Last.Format("2006-01-02 15:04:05")
-		if first == last {
-			s += ", " + first + " UTC"
-		} else {
-			s += ", " + first + " to " + last + " UTC"
-		}
+		s += ", " + periodWords(c)
 	}
 	return s
+}
+
+// periodWords says when a client was seen.
+func periodWords(c *rollout.ClientReport) string {
+	first, last := c.First.Format("2006-01-02 15:04:05"), c.Last.Format("2006-01-02 15:04:05")
+	if first == last {
+		return first + " UTC"
+	}
+	return first + " to " + last + " UTC"
 }
 
 // settleWords names evidence.
