@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,7 +14,7 @@ import (
 	"github.com/alblab/alblab/lab/wire"
 )
 
-var cases = flag.Int("cases", 60_000, "hellos of the property tests")
+var cases = flag.Int("cases", 40_000, "hellos of the property tests")
 
 // trial is one hello, the line that it leaves under one policy, and what is claimed of it under another.
 type trial struct {
@@ -52,7 +53,14 @@ func (t *trial) wrong() (what string, claim Effect, ok bool) {
 		return "", got.Effect, true
 	}
 	return fmt.Sprintf("%s\n  line %+v of %s (known: %v, %s)\n  to %s (%s), assuming %s\n  claim %s: %s: %s\n  truth %s",
-		what, s, t.q.From.Name, t.named, t.q.fromCerts(), t.q.To.Name, t.q.Certs, t.q.Assume, got.Effect, got.Reason, got.Why, truth), got.Effect, true
+		what, s, describe(t.q.From), t.named, t.q.fromCerts(), describe(t.q.To), t.q.Certs, t.q.Assume, got.Effect, got.Reason, got.Why, truth), got.Effect, true
+}
+
+func describe(p *policy.Policy) string {
+	if p.Name != "random" {
+		return p.Name
+	}
+	return fmt.Sprint("a random policy of ", p.Versions, p.Suites, p.Groups, p.StronglyPreferred, p.Schemes)
 }
 
 // shrink drops from the hello whatever is not needed to show what is wrong.
@@ -97,7 +105,7 @@ func TestNoWrongClaims(t *testing.T) {
 			all, sets := policy.All(), certSets(t)
 			for range *cases {
 				tr := &trial{hello: tt.hello(r), named: r.IntN(4) > 0, keepsKEX: r.IntN(4) > 0}
-				tr.q = Question{To: all[r.IntN(len(all))], From: all[r.IntN(len(all))], Certs: sets[r.IntN(len(sets))], Assume: tt.assume}
+				tr.q = Question{To: anyPolicy(t, r, all), From: anyPolicy(t, r, all), Certs: sets[r.IntN(len(sets))], Assume: tt.assume}
 				if r.IntN(4) == 0 {
 					tr.q.FromCerts = sets[r.IntN(len(sets))]
 				}
@@ -118,6 +126,53 @@ func TestNoWrongClaims(t *testing.T) {
 			require.Greater(t, count[Unknown], *cases/200)
 		})
 	}
+}
+
+// anyPolicy is one of AWS's, or one that AWS does not have: its lists are random.
+func anyPolicy(t testing.TB, r *rand.Rand, all []*policy.Policy) *policy.Policy {
+	if r.IntN(2) == 0 {
+		return all[r.IntN(len(all))]
+	}
+	var b strings.Builder
+	section := func(name string, values []string) {
+		fmt.Fprintf(&b, "[%s]\n%s\n", name, strings.Join(values, "\n"))
+	}
+	low := wire.TLS10 + wire.Version(r.IntN(4))
+	high := low + wire.Version(r.IntN(int(wire.TLS13-low)+1))
+	if r.IntN(3) > 0 {
+		high = wire.TLS13
+	}
+	var versions []wire.Version
+	for v := low; v <= high; v++ {
+		versions = append(versions, v)
+	}
+	section("versions", names(versions))
+	section("suites", atLeastOne(r, suitePool[:24])) // those that a policy may have
+	groups := atLeastOne(r, groupPool[:7])
+	section("groups", groups)
+	if r.IntN(3) == 0 {
+		section("strongly preferred groups", groups[:1])
+	}
+	section("schemes", atLeastOne(r, schemePool[:12]))
+	p, err := policy.Parse("random", b.String())
+	require.NoError(t, err, b.String())
+	return p
+}
+
+func atLeastOne[T interface{ String() string }](r *rand.Rand, pool []T) []string {
+	for {
+		if list := some(r, pool); len(list) > 0 {
+			return names(list)
+		}
+	}
+}
+
+func names[T interface{ String() string }](list []T) []string {
+	out := make([]string, len(list))
+	for i, v := range list {
+		out[i] = v.String()
+	}
+	return out
 }
 
 func certSets(t testing.TB) (sets []policy.CertSet) {
