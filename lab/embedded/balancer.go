@@ -29,7 +29,7 @@ func (l *Lab) startBalancer(settings lab.Embedded, o *Options) error {
 		CertificateFaults: settings.CertificateFaults,
 
 		DialTarget: func(ctx context.Context, n alb.Node) (net.Conn, error) {
-			return l.net.Dial(ctx, n.Private, targetAddr)
+			return l.net.Dial(ctx, l.names.ipv4(n.Zone), targetAddr)
 		},
 		Observe: func(x *alb.Connection) {
 			if o.Observe != nil {

@@ -88,6 +88,17 @@ func newNames(seed uint64, zones int) names {
 }
 
 // clientAddr is the address of a vantage point.
+// ipv4 is the IPv4 address of a zone's node, from which it reaches targets of a target group of IP address type ipv4, whatever its clients
+// come by (docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-target-groups.html: IP address type).
+func (n *names) ipv4(zone string) netip.Addr {
+	for _, x := range n.nodes {
+		if x.zone == zone {
+			return x.IPv4
+		}
+	}
+	panic("embedded: no node in zone " + zone)
+}
+
 func clientAddr(client int, v6 bool) netip.Addr {
 	if v6 {
 		a := netip.MustParseAddr("2001:db8::10").As16()
