@@ -2,8 +2,8 @@ package awsapi
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
-	"hash/fnv"
 	"net/http"
 	"time"
 )
@@ -43,12 +43,9 @@ func (c *call) now() time.Time { return c.account.Now() }
 
 // requestID returns an id in the form of AWS's.
 func (s *Server) requestID() string {
-	n := s.requests.Add(1)
-	h := fnv.New128a()
-	fmt.Fprintf(h, "%d/%d", s.seed, n)
-	b := h.Sum(nil)
+	b := sha256.Sum256(fmt.Appendf(nil, "%d/%d", s.seed, s.requests.Add(1)))
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:16])
 }
 
 // out is a structure of an answer: its members in order. A member whose value is nil is left out.

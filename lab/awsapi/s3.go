@@ -157,7 +157,7 @@ func (x *s3Call) answerXML(name string, o out) {
 
 // subresources of buckets and objects that AWS has and this API does not.
 func (x *s3Call) subresource() string {
-	for _, name := range []string{"acl", "policy", "policyStatus", "versioning", "versions", "lifecycle", "tagging", "encryption", "logging", "notification",
+	for _, name := range []string{"acl", "policy", "policyStatus", "versioning", "lifecycle", "tagging", "encryption", "logging", "notification",
 		"cors", "website", "replication", "uploads", "uploadId", "object-lock", "ownershipControls", "publicAccessBlock", "torrent",
 		"attributes", "retention", "legal-hold", "accelerate", "requestPayment", "inventory", "metrics", "analytics", "intelligent-tiering"} {
 		if x.query.Has(name) {
@@ -194,6 +194,9 @@ func (x *s3Call) route() error {
 		// The Region of us-east-1 is written as none (API_GetBucketLocation).
 		x.send(http.StatusOK, "application/xml", []byte(xml.Header+`<LocationConstraint xmlns="`+namespaceS3+`"/>`))
 		return nil
+	}
+	if x.query.Has("versions") {
+		return x.listVersions()
 	}
 	return x.listObjects()
 }

@@ -175,6 +175,42 @@ func (x *s3Call) listing(p keyPage, v2 bool, size int, encode func(string) strin
 	return append(o, field{"Contents", contents}, field{"CommonPrefixes", prefixes})
 }
 
+// listVersions answers ListObjectVersions: the buckets keep no versions, so that each object has one, "null".
+func (x *s3Call) listVersions() error {
+	q := x.query
+	all, err := x.objects()
+	if err != nil {
+		return err
+	}
+	size := maxKeys
+	if n, err := strconv.Atoi(q.Get("max-keys")); err == nil && n >= 0 {
+		size = min(n, maxKeys)
+	}
+	encode := func(s string) string { return s }
+	if q.Get("encoding-type") == "url" {
+		encode = s3Encode
+	}
+	p := cutKeys(all, q.Get("prefix"), q.Get("delimiter"), q.Get("key-marker"), size)
+	o := out{{"Name", x.bucket}, {"Prefix", encode(q.Get("prefix"))}, {"KeyMarker", encode(q.Get("key-marker"))}, {"VersionIdMarker", q.Get("version-id-marker")},
+		{"MaxKeys", size}, {"IsTruncated", p.more}}
+	if e := q.Get("encoding-type"); e != "" {
+		o = append(o, field{"EncodingType", e})
+	}
+	if p.more {
+		o = append(o, field{"NextKeyMarker", encode(p.last)}, field{"NextVersionIdMarker", "null"})
+	}
+	versions, prefixes := list{}, list{}
+	for _, obj := range p.objects {
+		versions = append(versions, out{{"Key", encode(obj.key)}, {"VersionId", "null"}, {"IsLatest", true}, {"LastModified", obj.modified}, {"ETag", obj.etag},
+			{"Size", len(obj.content)}, {"StorageClass", "STANDARD"}, {"Owner", s3Owner()}})
+	}
+	for _, c := range p.prefixes {
+		prefixes = append(prefixes, out{{"Prefix", encode(c)}})
+	}
+	x.answerXML("ListVersionsResult", append(o, field{"Version", versions}, field{"CommonPrefixes", prefixes}))
+	return nil
+}
+
 // s3Encode writes a key as encoding-type=url asks: percent-encoded but for slashes.
 func s3Encode(s string) string {
 	if !utf8.ValidString(s) {
