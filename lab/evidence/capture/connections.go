@@ -33,7 +33,7 @@ func Connections(r io.Reader, o *evidence.Options, l *Limits) iter.Seq2[*Convers
 }
 
 // batchLen is how many connections are handed from the one who reads packets to the one who looks at connections.
-const batchLen = 256
+const batchLen = 64
 
 // batch is what a part of the file gave.
 type batch struct {
@@ -125,7 +125,7 @@ func (f *follower) send(err error) error {
 	}
 	select {
 	case old := <-f.back:
-		if len(t.free) < 4*batchLen {
+		if len(t.free) < 16*batchLen {
 			t.free = append(t.free, old...)
 		}
 		t.ready = old[:0]

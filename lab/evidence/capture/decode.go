@@ -123,7 +123,7 @@ func (p *packet) network(etherType uint16, b []byte, full int) string {
 // ip decodes an IP packet of either version.
 func (p *packet) ip(b []byte, full int) string {
 	if len(b) == 0 {
-		return "no bytes of the IP packet"
+		return "IP packet is cut short"
 	}
 	switch b[0] >> 4 {
 	case 4:

@@ -15,7 +15,10 @@ func (p *packet) tunnel() string {
 // unwrap takes off a tunnel's header of n bytes. Both formats have the network identifier in the same place.
 func (p *packet) unwrap(name string, etherType uint16, n int) string {
 	b, full := p.payload, p.payloadLen
-	if n > len(b) {
+	switch {
+	case n > full:
+		return name + " options are longer than the packet"
+	case n > len(b):
 		return name + " options are cut short"
 	}
 	inner := packet{number: p.number, time: p.time, vni: int32(be.Uint32(b[4:]) >> 8)}

@@ -7,7 +7,7 @@ import (
 
 const (
 	firstLen = 64 << 10
-	chunkLen = 256 << 10
+	chunkLen = 128 << 10
 	chunks   = 4 // being filled, waiting and being looked at
 )
 
