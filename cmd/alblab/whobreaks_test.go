@@ -2,9 +2,13 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/csv"
 	"encoding/json"
 	"encoding/xml"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -160,4 +164,38 @@ func TestWhoBreaksTextFits(t *testing.T) {
 		}
 		require.LessOrEqual(t, len([]rune(strings.TrimRight(line, "\n"))), columns, line)
 	}
+}
+
+// TestWhoBreaksBucket reads s3://bucket/prefix, as AWS's SDK does, from a server that speaks S3.
+func TestWhoBreaksBucket(t *testing.T) {
+	connections, _ := whoBreaksLogs(t)
+	text, err := os.ReadFile(connections)
+	require.NoError(t, err)
+	const key = "AWSLogs/123456789012/elasticloadbalancing/us-east-1/2026/09/01/conn_log_123456789012_elasticloadbalancing_us-east-1_app.web.0123456789abcdef_20260901T1205Z_192.0.2.57_1a2b3c4d.log.gz"
+	var zipped bytes.Buffer
+	z := gzip.NewWriter(&zipped)
+	_, err = z.Write(text)
+	require.NoError(t, err)
+	require.NoError(t, z.Close())
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/logs" || r.URL.Path == "/logs/":
+			fmt.Fprintf(w, `<ListBucketResult><Contents><Key>%s</Key><Size>%d</Size></Contents></ListBucketResult>`, key, zipped.Len())
+		case r.URL.Path == "/logs/"+key:
+			_, _ = w.Write(zipped.Bytes())
+		default:
+			w.WriteHeader(http.StatusNotFound)
+			fmt.Fprint(w, `<Error><Code>NoSuchBucket</Code><Message>The specified bucket does not exist</Message></Error>`)
+		}
+	}))
+	defer srv.Close()
+	t.Setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
+	var out, errs bytes.Buffer
+	args := []string{"who-breaks", "--from", "TLS13-1-0-2021-06", "--to", "TLS13-1-2-Res-2021-06", "--region", "us-east-1", "--endpoint-url", srv.URL}
+	require.Equal(t, exitNegative, run(t.Context(), append(args, "s3://logs/AWSLogs/"), strings.NewReader(""), &out, &errs), errs.String())
+	require.Contains(t, out.String(), "Do not change yet: 1 of 3 clients breaks")
+	out.Reset()
+	require.Equal(t, exitError, run(t.Context(), append(args, "s3://other/"), strings.NewReader(""), &out, &errs))
+	require.Contains(t, errs.String(), "s3://other/")
 }
