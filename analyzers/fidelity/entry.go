@@ -1,7 +1,6 @@
 package fidelity
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/alblab/alblab/lab/evidence"
@@ -65,13 +64,4 @@ func (e *entry) put(name, value, reason string) {
 		value = ""
 	}
 	e.fields = append(e.fields, field{name, value, reason})
-}
-
-// value returns a field's value.
-func (e *entry) value(name string) string {
-	i := slices.IndexFunc(e.fields, func(f field) bool { return f.name == name })
-	if i < 0 {
-		return ""
-	}
-	return e.fields[i].value
 }
