@@ -2,10 +2,8 @@ package terraform_test
 
 import (
 	"flag"
-	"io/fs"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/hashicorp/hcl/v2"
@@ -57,26 +55,6 @@ func modules(t testing.TB) []string {
 		dirs = append(dirs, found...)
 	}
 	return dirs
-}
-
-// sources are all files with an extension below this folder.
-func sources(t testing.TB, extensions ...string) []string {
-	t.Helper()
-	var all []string
-	require.NoError(t, filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() && name != "." && strings.HasPrefix(d.Name(), ".") {
-			return fs.SkipDir
-		}
-		if !d.IsDir() && slices.ContainsFunc(extensions, func(e string) bool { return strings.HasSuffix(name, e) }) {
-			all = append(all, name)
-		}
-		return nil
-	}))
-	require.NotEmpty(t, all)
-	return all
 }
 
 // locals evaluates the local values of a module that follow from these variables alone. What refers to resources is left out.

@@ -26,4 +26,5 @@ module "lab" {
   forward_target              = var.forward_target
   alarm_threshold             = var.alarm_threshold
   alarm_actions               = var.alarm_actions
+  permissions_boundary        = var.permissions_boundary
 }

@@ -482,3 +482,14 @@ variable "alarm_actions" {
     error_message = "An alarm has at most 5 actions."
   }
 }
+
+variable "permissions_boundary" {
+  description = "ARN of the policy that bounds the roles that the lab makes, as the runner's policies demand it (policies/boundary.json); null for none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.permissions_boundary == null || can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:policy/", var.permissions_boundary))
+    error_message = "permissions_boundary is the ARN of an IAM policy."
+  }
+}

@@ -8,15 +8,18 @@ mock_provider "aws" {
 }
 
 variables {
-  name           = "alblab-0a1b2c3d"
-  vpc_id         = "vpc-0123456789abcdef0"
-  vpc_cidr       = "10.0.0.0/16"
-  subnet_id      = "subnet-1"
-  ports          = [8443, 443, 9443]
-  image          = "ami-0123456789abcdef0"
-  instance_type  = "t4g.nano"
-  expires_at     = "2036-01-01T00:00:00Z"
-  vni            = 4242
+  name          = "alblab-0a1b2c3d"
+  vpc_id        = "vpc-0123456789abcdef0"
+  vpc_cidr      = "10.0.0.0/16"
+  subnet_id     = "subnet-1"
+  ports         = [8443, 443, 9443]
+  image         = "ami-0123456789abcdef0"
+  instance_type = "t4g.nano"
+  expires_at    = "2036-01-01T00:00:00Z"
+  vni           = 4242
+
+  permissions_boundary = "arn:aws:iam::111122223333:policy/alblab-boundary"
+
   account_id     = "111122223333"
   partition      = "aws"
   region         = "us-east-1"
@@ -57,6 +60,10 @@ run "mirror" {
   assert {
     condition     = aws_iam_role_policy_attachment.ssm.policy_arn == "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
     error_message = "Systems Manager reaches the instance; SSH does not."
+  }
+  assert {
+    condition     = aws_iam_role.this.permissions_boundary == var.permissions_boundary
+    error_message = "The role is not bounded."
   }
 }
 

@@ -1065,6 +1065,20 @@ run "alarm_actions_six" {
   expect_failures = [var.alarm_actions]
 }
 
+run "permissions_boundary_no_policy" {
+  command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
+
+  variables {
+    permissions_boundary = "arn:aws:iam::111122223333:role/alblab-boundary"
+  }
+
+  expect_failures = [var.permissions_boundary]
+}
+
 run "region_unknown" {
   command = plan
 

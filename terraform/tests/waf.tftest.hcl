@@ -65,7 +65,7 @@ run "cloudwatch" {
   }
 }
 
-run "s3" {
+run "s3_both_families_and_block" {
   command = plan
 
   module {
@@ -74,6 +74,7 @@ run "s3" {
 
   variables {
     log_destination = "s3"
+    waf             = { ip_reputation = false, block_forwarded_ips = ["192.0.2.66/32", "2001:db8::66/128"], forwarded_ip_header = "X-Real-IP", default_action_block = true }
   }
 
   assert {
@@ -84,19 +85,6 @@ run "s3" {
     condition     = length(aws_cloudwatch_log_group.this) == 0 && output.log_group == null && output.log_bucket == "aws-waf-logs-alblab-0a1b2c3d-111122223333"
     error_message = "A web ACL has one destination."
   }
-}
-
-run "both_families_and_block" {
-  command = plan
-
-  module {
-    source = "./modules/waf"
-  }
-
-  variables {
-    waf = { ip_reputation = false, block_forwarded_ips = ["192.0.2.66/32", "2001:db8::66/128"], forwarded_ip_header = "X-Real-IP", default_action_block = true }
-  }
-
   assert {
     condition     = { for k, s in aws_wafv2_ip_set.forwarded : k => s.addresses } == { IPV4 = toset(["192.0.2.66/32"]), IPV6 = toset(["2001:db8::66/128"]) }
     error_message = "An IP set has addresses of one family."

@@ -75,6 +75,8 @@ resource "aws_iam_role" "flow" {
   name        = "${var.name}-flow-log"
   description = "Lets VPC flow logs write into the lab's log group"
 
+  permissions_boundary = var.permissions_boundary
+
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

@@ -59,6 +59,7 @@ module "evidence" {
   name                 = local.name
   vpc_id               = module.network.vpc_id
   flow_log_destination = var.flow_log_destination
+  permissions_boundary = var.permissions_boundary
   retention_days       = var.log_retention_days
   partition            = local.partition
   region               = local.region
@@ -125,9 +126,11 @@ module "mirror" {
   expires_at     = var.expires_at
   retention_days = var.log_retention_days
   vni            = var.mirror.vni
-  partition      = local.partition
-  region         = local.region
-  account_id     = local.account_id
+
+  permissions_boundary = var.permissions_boundary
+  partition            = local.partition
+  region               = local.region
+  account_id           = local.account_id
 }
 
 module "watching" {

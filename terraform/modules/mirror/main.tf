@@ -51,6 +51,8 @@ resource "aws_iam_role" "this" {
   name        = "${var.name}-mirror"
   description = "Lets the capturing instance upload captures and be reached by Systems Manager"
 
+  permissions_boundary = var.permissions_boundary
+
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

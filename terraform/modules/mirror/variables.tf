@@ -62,3 +62,9 @@ variable "account_id" {
   description = "The account."
   type        = string
 }
+
+variable "permissions_boundary" {
+  description = "ARN of the policy that bounds the role; null for none."
+  type        = string
+  default     = null
+}
