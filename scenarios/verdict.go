@@ -68,6 +68,8 @@ type Report struct {
 	Scenarios []Verdict `json:"scenarios"`
 	// Background is who else knocked at the run's listeners while scenarios acted: the Internet's scanners.
 	Background []Background `json:"background,omitempty"`
+	// Answers is what a run in an account learned.
+	Answers []Answer `json:"answers,omitempty"`
 	// Bundles is the evidence, one for each lab that was needed; usually one.
 	Bundles []*evidence.Bundle `json:"-"`
 }

@@ -17,7 +17,8 @@ import (
 	"github.com/alblab/alblab/scenarios"
 )
 
-const runHelp = `Run scenarios on the embedded lab and judge them: all of them, or those named.
+const runHelp = `Run scenarios on a lab and judge them: all of them, or those named. The lab is
+the embedded one, or with --lab aws the one that 'alblab aws up' has built.
 
 Each scenario says what its clients must see and what every log, metric and
 packet must show, and nothing else. What was found and not wanted fails too. For
@@ -31,15 +32,17 @@ not be run.`
 
 func runCommand(a *app) *cobra.Command {
 	var (
-		out  string
-		seed uint64
-		long bool
+		out    string
+		seed   uint64
+		long   bool
+		onAWS  runAWSFlags
+		onWhat = &format{value: "embedded", allowed: []string{"embedded", "aws"}}
 	)
 	cmd := &cobra.Command{
 		Use:     "run [SCENARIO...]",
 		Short:   "Run scenarios and judge them by their evidence",
 		Long:    runHelp,
-		Example: "  alblab run\n  alblab run experiment-1 experiment-2 --out ./bundle\n  alblab run --format junit > report.xml",
+		Example: "  alblab run\n  alblab run experiment-1 experiment-2 --out ./bundle\n  alblab run --format junit > report.xml\n  alblab run --lab aws --out ./bundle",
 		ValidArgsFunction: func(_ *cobra.Command, given []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			var names []cobra.Completion
 			for _, s := range everyScenario() {
@@ -54,15 +57,27 @@ func runCommand(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&out, "out", "", "keep the evidence and the report in `DIR`, which must be new or empty")
 	cmd.Flags().Uint64Var(&seed, "seed", 1, "seed of the lab: the same seed gives the same evidence")
 	cmd.Flags().BoolVar(&long, "long", false, "also run the scenarios that take seconds to minutes each: large RSA keys")
+	cmd.Flags().Var(onWhat, "lab", "the `lab`: embedded, aws")
+	_ = cmd.RegisterFlagCompletionFunc("lab", cobra.FixedCompletions(cobraWords(onWhat.allowed), cobra.ShellCompDirectiveNoFileComp))
+	onAWS.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		list, err := scenariosByName(args, long)
+		if err == nil {
+			err = onAWS.check(cmd, onWhat.value)
+		}
 		if err != nil {
 			return err
 		}
 		if err := checkOutDir(out); err != nil {
 			return err
 		}
-		r, took, err := a.runScenarios(cmd.Context(), list, seed)
+		var r *scenarios.Report
+		var took time.Duration
+		if onWhat.value == "aws" {
+			r, took, err = a.runAWS(cmd.Context(), list, &onAWS)
+		} else {
+			r, took, err = a.runScenarios(cmd.Context(), list, seed)
+		}
 		if r == nil {
 			return err
 		}

@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/xml"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,12 +59,41 @@ func (a *app) printTable(r *scenarios.Report, took time.Duration) error {
 			fmt.Fprintf(a.out, "\n%s", v.Story())
 		}
 	}
+	a.printAnswers(r)
 	summary := fmt.Sprintf("%d passed, %d failed, %d skipped", r.Passed, r.Failed, r.Skipped)
 	if r.Errors > 0 {
 		summary += fmt.Sprintf(", %d not run", r.Errors)
 	}
 	_, err := fmt.Fprintf(a.out, "\n%s, seed %d, %.1f s\n", summary, r.Seed, took.Seconds())
 	return err
+}
+
+// printAnswers prints what a run in an account learned, and who else was there.
+func (a *app) printAnswers(r *scenarios.Report) {
+	for i, x := range r.Answers {
+		if i == 0 {
+			fmt.Fprintln(a.out)
+		}
+		fmt.Fprintf(a.out, "learned: %s: %s\n", x.Question, x.Answer)
+		if x.Embedded != "" && x.Embedded != x.Answer {
+			fmt.Fprintf(a.out, "  the embedded lab: %s\n", x.Embedded)
+		}
+	}
+	if len(r.Background) == 0 {
+		return
+	}
+	fmt.Fprintln(a.out, "\nnot of this run, and not judged:")
+	for i, b := range r.Background {
+		if i == fewWarnings {
+			fmt.Fprintf(a.out, "  and %s more\n", plural(len(r.Background)-i, "address"))
+			return
+		}
+		var words []string
+		for _, s := range slices.Sorted(maps.Keys(b.Signatures)) {
+			words = append(words, fmt.Sprintf("%s x%d", s, b.Signatures[s]))
+		}
+		fmt.Fprintf(a.out, "  %s: %s: %s\n", b.Client, plural(b.Connections, "connection"), strings.Join(words, ", "))
+	}
 }
 
 // foundWords says what the analyzers found, in a line for as much as fits.

@@ -100,5 +100,5 @@ func (h *harvest) cameSamples() int {
 }
 
 func (h *harvest) cameCaptures() int {
-	return h.count(func(c canary) bool { return !h.newest.Before(c.at) })
+	return h.count(func(c canary) bool { return !h.newest.Before(c.at.Truncate(time.Second)) }) // S3's times are whole seconds
 }
