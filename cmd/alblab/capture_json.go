@@ -44,6 +44,9 @@ func (w *captureJSON) write(file string, c *capture.Conversation) error {
 	}
 	b = append(append(append(b, `,"tcp_handshake":"`...), c.Handshake.String()...), '"')
 	b = w.hello(append(b, `,"hello":`...), c)
+	if len(c.Preface) > 0 {
+		b = appendQuoted(append(b, `,"preface":`...), string(c.Preface))
+	}
 	b = appendAnswer(b, c)
 	b = append(append(append(b, `,"ending":"`...), c.Ending.String()...), '"')
 	b = append(b, `,"ended_by":`...)

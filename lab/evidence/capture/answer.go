@@ -38,7 +38,7 @@ func (c *Conversation) Answer() Answer {
 		return AnswerUnseen
 	case c.HelloRetry != nil:
 		return AnswerHelloRetry
-	case s.Data > 0 && s.Alert == nil:
+	case s.Data > 0 && s.Alert == nil && len(c.Preface) == 0:
 		return AnswerNotTLS
 	case s.RSTFrame != 0:
 		return AnswerRST

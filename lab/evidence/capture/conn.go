@@ -37,6 +37,7 @@ type conn struct {
 	buf              []byte // messages, one behind the other
 	retry, chosen    span   // HelloRetryRequest, ServerHello
 	second           span   // the hello after a retry
+	preface          span   // what came before the hello
 	group            wire.Group
 	suite            wire.Suite
 }

@@ -25,6 +25,7 @@ type Conversation struct {
 	HelloFrame    int               // number of the frame that completed the hello, where Wireshark shows it
 	HelloSegments int               // segments that carried it, retransmissions not counted
 	SecondHello   *wire.ClientHello // after a HelloRetryRequest
+	Preface       []byte            // what the client sent before its hello (64 bytes at most): the PROXY protocol's header, SOCKS, CONNECT, STARTTLS
 	NotTLS        []byte            // the client's first bytes (64 at most) if they are not TLS: "GET / HTTP/1.1"
 
 	HelloRetry         *wire.ServerHello // a HelloRetryRequest

@@ -61,6 +61,9 @@ func (s *side) direction(a *wire.Alert) Direction {
 
 // finishHello parses the client's hello.
 func (c *conn) finishHello(v *Conversation, m *parsed, client *side) {
+	if c.preface.n > 0 {
+		v.Preface = c.preface.of(c.buf)
+	}
 	switch client.helloState {
 	case helloCollect, helloWhole:
 		v.HelloBytes = client.hello.of(c.buf)

@@ -1,6 +1,10 @@
 package capture
 
-import "github.com/alblab/alblab/lab/wire"
+import (
+	"bytes"
+
+	"github.com/alblab/alblab/lab/wire"
+)
 
 // helloState says how a side's hello comes. Nearly all are one message in one record, which is told by its first nine bytes: they
 // are only collected, and parsed when the conversation is given out. For any other there is a reader.
@@ -35,6 +39,10 @@ func (c *conn) mayBeClient(from int) bool { return !c.known || from != int(c.ser
 func (c *conn) deliver(from int, b []byte, frame int, x *scratch) {
 	d := &c.sides[from]
 	if c.mayBeClient(from) && d.helloState != helloWhole {
+		if b = c.skipPreface(d, b); len(b) == 0 {
+			return
+		}
+		c.afterPreface(from, b)
 		var done bool
 		if b, done = c.feedHello(from, b, frame); done {
 			return
@@ -78,6 +86,52 @@ func (c *conn) collect(d *side, b []byte, frame int) []byte {
 		d.helloState = helloWhole
 	}
 	return b
+}
+
+// skipPreface takes the header of the PROXY protocol off the begin of a stream, if it is there as a whole.
+func (c *conn) skipPreface(d *side, b []byte) []byte {
+	if d.helloState != helloNone || c.preface.n > 0 {
+		return b
+	}
+	if n := proxyHeader(b); n > 0 {
+		c.preface = c.store(b[:min(n, maxPreface)])
+		return b[n:]
+	}
+	return b
+}
+
+// maxPreface is how much is kept of what comes before a hello.
+const maxPreface = 64
+
+// afterPreface looks for a hello behind what is not TLS: a proxy's handshake (SOCKS, CONNECT), or words that lead to STARTTLS. It
+// begins with a segment, and the records of both sides are followed from there on.
+func (c *conn) afterPreface(from int, b []byte) {
+	d := &c.sides[from]
+	if d.helloState != helloReader || d.reader.State() != wire.HelloNotTLS || alone(b) == 0 || len(b) > alone(b) {
+		return
+	}
+	raw := d.reader.Raw()
+	c.preface = c.store(raw[:min(len(raw), maxPreface)])
+	d.helloState, d.reader, d.tls = helloNone, nil, tlsStream{}
+	c.sides[1-from].tls = tlsStream{}
+	c.known, c.server = true, int8(1-from)
+}
+
+// proxyHeader returns the length of a header of the PROXY protocol, version 1 or 2, 0 if there is none
+// (www.haproxy.org/download/3.0/doc/proxy-protocol.txt, section 2).
+func proxyHeader(b []byte) int {
+	const most = 107
+	if bytes.HasPrefix(b, []byte("PROXY ")) {
+		if i := bytes.Index(b[:min(len(b), most)], []byte("\r\n")); i > 0 {
+			return i + 2
+		}
+	}
+	if bytes.HasPrefix(b, []byte("\r\n\r\n\x00\r\nQUIT\n")) && len(b) >= 16 {
+		if n := 16 + int(be.Uint16(b[14:])); n <= len(b) {
+			return n
+		}
+	}
+	return 0
 }
 
 // feedReader gives bytes to the reader.
