@@ -2,6 +2,7 @@ package signatures
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/alblab/alblab/analyzers"
@@ -94,6 +95,8 @@ func (v *view) readTLS12(l analyzers.Listener) reading {
 		return reading{}
 	case v.silent:
 		return v.timedOut(byPackets)
+	case !v.reset && v.serverAlert == nil: // who refuses sends a reset, or an alert before its FIN; a slow path may use up the time
+		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Likely, fits: append(slices.Clone(silentByClient), RefusedLater), by: byPackets}
 	case v.certRequest && v.certificate == capture.CertificateEmpty && l.MTLS != "passthrough":
 		return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Certain, fits: []string{ClientCertificateMissing}, by: byPackets,
 			show: "a CertificateRequest, an empty Certificate, then "}

@@ -112,9 +112,9 @@ func readCourse(c *correlate.Conn, l analyzers.Listener, gaps bool) reading {
 		return r
 	}
 	if c.Requests > 0 {
-		return sessionEnded(c, reading{stage: analyzers.StageCompleted, sure: analyzers.Certain, fits: justCompleted, by: byRequests})
+		return sessionEnded(c, reading{stage: analyzers.StageCompleted, sure: analyzers.Certain, fits: justCompleted, by: byRequests}, gaps)
 	}
-	if r := readStatus(c); len(r.fits) > 0 {
+	if r := readStatus(c, gaps); len(r.fits) > 0 {
 		return r
 	}
 	if c.Plain {
@@ -140,13 +140,13 @@ var (
 )
 
 // readStatus reads what the connection log says outright.
-func readStatus(c *correlate.Conn) reading {
+func readStatus(c *correlate.Conn, gaps bool) reading {
 	if c.ConnLog == nil {
 		return reading{}
 	}
 	switch s := c.ConnLog.VerifyStatus; {
 	case s == "Success":
-		return sessionEnded(c, reading{stage: analyzers.StageCompleted, sure: analyzers.Certain, fits: justCompleted, by: byLine})
+		return sessionEnded(c, reading{stage: analyzers.StageCompleted, sure: analyzers.Certain, fits: justCompleted, by: byLine}, gaps)
 	case s == "" && c.ConnLog.TLSProtocol == "":
 		return reading{stage: analyzers.StageCompleted, sure: analyzers.Certain, fits: justCompleted, by: byLine}
 	case strings.HasPrefix(s, "Failed:ClientCert"):

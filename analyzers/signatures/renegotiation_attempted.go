@@ -45,7 +45,11 @@ func asksAgain(c *correlate.Conn) (r reading, ok bool) {
 // sessionEnded adds what may have ended a session that logs call good: where the load balancer reset it, and did not close
 // it first, the client may have asked for another handshake; so it may where the load balancer's record was skipped and the
 // client's shows no end. Without tcp-flags nothing is known of the end.
-func sessionEnded(c *correlate.Conn, r reading) reading {
+func sessionEnded(c *correlate.Conn, r reading, gaps bool) reading {
+	if gaps && !c.HasFlow() && c.Capture == nil && !c.Plain { // both records were skipped
+		r.fits = completedOrAgain
+		return r
+	}
 	if !c.HasFlow() || c.Shared || c.Plain || c.Capture != nil && !c.Capture.FromClient.Lost {
 		return r
 	}

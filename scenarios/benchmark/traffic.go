@@ -233,13 +233,33 @@ func (t *traffic) call(ctx context.Context, d *deed, conn net.Conn, start time.T
 	if err != nil {
 		return local, err
 	}
-	if was := fits(d, &a); was != "" {
+	was := fits(d, &a)
+	if was == "" && lossy {
+		was = overtaken(d, &a, t.mix)
+	}
+	if was != "" {
 		if !lossy {
 			return local, fmt.Errorf("the client was to be %s (%s), and was %s", d.stage, d.cause, was)
 		}
 		x.dropped = true
 	}
 	return local, nil
+}
+
+// overtaken says what the load balancer's idle timeout made of a connection on a path so bad that it came first; "" if it did not.
+func overtaken(d *deed, a *clients.Attempt, m *mix) string {
+	o := &a.Outcome
+	switch d.stage {
+	case analyzers.StageFirstFlight, analyzers.StageRefusedLater:
+		if o.Ending == wire.EndingFIN && m.wireProfile == "" { // it refuses with a reset
+			return "timed out"
+		}
+	case analyzers.StageClosedByOther:
+		if o.Ending == wire.EndingFIN && o.ByPeer && d.cause != signatures.HandshakeTimeout {
+			return "timed out"
+		}
+	}
+	return ""
 }
 
 // fits says what a client saw that does not fit its label; "" if it does.
@@ -254,7 +274,7 @@ func fits(d *deed, a *clients.Attempt) string {
 	case analyzers.StageCompleted:
 		ok = stage == wire.StageResponse || stage == wire.StageRequest && (d.requests == 0 || d.cause == signatures.RenegotiationAttempted)
 	case analyzers.StageClosedByOther:
-		if d.profile.Kind == clients.KindRaw && d.manner == nil {
+		if d.profile.Kind == clients.KindRaw && (d.manner == nil || d.manner.Quit == "") {
 			ok = stage == wire.StageHandshake || a.HelloRetry
 		} else {
 			ok = stage == wire.StageHello || stage == wire.StageHandshake || stage == wire.StageSilent
