@@ -2,7 +2,6 @@ package deploy
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,42 +16,72 @@ import (
 	"github.com/alblab/alblab/lab/aws"
 )
 
+// Build is what Terraform is called with.
+type Build struct {
+	Dir      string   // the root module
+	State    string   // -state
+	VarFiles []string // -var-file, for apply: the last has the private keys of the server certificates, and Done removes it
+	f        *Folder
+}
+
+// Done removes the private keys once Terraform has applied.
+func (b *Build) Done() error { return b.f.remove(keys) }
+
+// Prepare mints the certificates and writes Terraform's variables.
+func (f *Folder) Prepare(o Options) (*Build, error) {
+	private, err := f.prepare(&o)
+	if err != nil {
+		return nil, err
+	}
+	// A file: the arguments of a program can be read by every user of the machine, and tfexec takes no TF_VAR_.
+	if err := f.write(keys, map[string]any{"server_private_keys": private}); err != nil {
+		return nil, err
+	}
+	b := f.Teardown()
+	b.VarFiles = append(b.VarFiles, filepath.Join(f.dir, keys))
+	return b, nil
+}
+
+// Teardown is what Terraform is called with to destroy.
+func (f *Folder) Teardown() *Build {
+	return &Build{Dir: f.config, State: f.state(), VarFiles: []string{filepath.Join(f.dir, variables)}, f: f}
+}
+
 // Up builds the lab, or brings it to what the options say, and writes its outputs. out gets Terraform's own words. After an
 // error, and after Ctrl-C, what was built so far is in the folder's state: Down takes it away.
 func (f *Folder) Up(ctx context.Context, o Options, out io.Writer) (aws.Outputs, error) {
 	var none aws.Outputs
-	private, err := f.prepare(&o)
+	b, err := f.Prepare(o)
 	if err != nil {
 		return none, err
 	}
 	tf, err := f.terraform(ctx, o.Terraform, out)
-	if err != nil {
+	if err == nil {
+		args := []tfexec.ApplyOption{tfexec.State(b.State)}
+		for _, v := range b.VarFiles {
+			args = append(args, tfexec.VarFile(v))
+		}
+		if err = tf.Apply(ctx, args...); err != nil {
+			err = &aws.Problem{Err: fmt.Errorf("building the lab: %w", short(ctx, err)), Hint: "'alblab aws down' removes what was built so far"}
+		}
+	}
+	if err = errors.Join(err, b.Done()); err != nil {
 		return none, err
 	}
-	// A file: the arguments of a program can be read by every user of the machine, and tfexec takes no TF_VAR_.
-	if err := f.write(keys, map[string]any{"server_private_keys": private}); err != nil {
-		return none, err
-	}
-	err = tf.Apply(ctx, tfexec.State(f.state()), tfexec.VarFile(filepath.Join(f.dir, variables)), tfexec.VarFile(filepath.Join(f.dir, keys)))
-	if rerr := f.remove(keys); rerr != nil {
-		err = errors.Join(err, rerr)
-	}
-	if err != nil {
-		return none, &aws.Problem{Err: fmt.Errorf("building the lab: %w", short(ctx, err)), Hint: "'alblab aws down' removes what was built so far"}
-	}
-	return f.writeOutputs(ctx, tf)
-}
-
-func (f *Folder) writeOutputs(ctx context.Context, tf *tfexec.Terraform) (aws.Outputs, error) {
 	values, err := tf.Output(ctx, tfexec.State(f.state()))
 	if err != nil {
-		return aws.Outputs{}, fmt.Errorf("reading the lab's outputs: %w", short(ctx, err))
+		return none, fmt.Errorf("reading the lab's outputs: %w", short(ctx, err))
 	}
-	plain := map[string]json.RawMessage{}
+	plain := map[string]any{}
 	for name, v := range values {
 		plain[name] = v.Value
 	}
-	if err := f.write(outputsFile, plain); err != nil {
+	return f.WriteOutputs(plain)
+}
+
+// WriteOutputs keeps the outputs, as plain values by name.
+func (f *Folder) WriteOutputs(values map[string]any) (aws.Outputs, error) {
+	if err := f.write(outputsFile, values); err != nil {
 		return aws.Outputs{}, err
 	}
 	return f.Outputs()
@@ -83,7 +112,7 @@ func (f *Folder) Down(ctx context.Context, program string, out io.Writer, clock 
 		if err == nil {
 			return f.remove(outputsFile)
 		}
-		if ctx.Err() != nil || !passes(err) || clock.Now().After(end) {
+		if ctx.Err() != nil || !Passes(err) || clock.Now().After(end) {
 			return &aws.Problem{Err: fmt.Errorf("taking the lab down: %w", short(ctx, err)),
 				Hint: "run 'alblab aws down' again; 'alblab aws sweep' lists what is left"}
 		}
@@ -94,10 +123,15 @@ func (f *Folder) Down(ctx context.Context, program string, out io.Writer, clock 
 	}
 }
 
-// passes reports whether destroying may work later: ELB delivers logs after the load balancer is gone, and its interfaces keep
-// what they hang on.
-func passes(err error) bool {
-	for _, s := range []string{"BucketNotEmpty", "DependencyViolation", "ResourceInUse", "OperationAborted", "Throttling", "WAFAssociatedItem", "WAFUnavailableEntity"} {
+// Passing are the words of errors that pass: ELB delivers logs after the load balancer is gone, and its interfaces keep what they
+// hang on.
+func Passing() []string {
+	return []string{"BucketNotEmpty", "DependencyViolation", "ResourceInUse", "OperationAborted", "Throttling", "WAFAssociatedItem", "WAFUnavailableEntity"}
+}
+
+// Passes reports whether destroying may work later.
+func Passes(err error) bool {
+	for _, s := range Passing() {
 		if strings.Contains(err.Error(), s) {
 			return true
 		}
