@@ -83,7 +83,7 @@ type kernelBook struct {
 const (
 	kernelLabDir  = "lab"
 	kernelBookAs  = "truth.json"
-	kernelIdle    = 7 // the load balancer's idle timeout in seconds: clients wait for it
+	kernelIdle    = 12// the load balancer's idle timeout in seconds: clients wait for it
 	kernelTimes   = 4 // connections of a call of the Python client
 	kernelWorkers = 12
 )
