@@ -235,11 +235,12 @@ func (r *Report) Caveats() (list []string) {
 		add(true, "The evidence is from %s to %s (UTC). Who did not connect then is not in it: a yearly job, a device that was off.",
 			first.Format("2006-01-02 15:04"), last.Format("2006-01-02 15:04"))
 	}
-	add(r.FailsToday.Connections > 0, "Attempts that fail today already: %s, and %s whose attempts all do. The change does not break them; they do not count.",
-		page.Number(r.FailsToday.Connections), plural(r.FailsToday.Clients, "client"))
+	add(r.FailsToday.Connections > 0, "The evidence has %s that fail today already, and %s that never came through. The change does not break them; they do not count.",
+		plural(r.FailsToday.Connections, "attempt"), plural(r.FailsToday.Clients, "client"))
 	add(r.Foreign > 0, "%s cannot have been made under %s: were the lines written under another policy or certificate? They were judged without it.",
 		plural(r.Foreign, "connection"), Short(r.From))
 	add(r.Assume == "standard" && !r.catalogueOnly(), "Clients behind log lines are taken to obey RFC 8446 where they may also offer TLSv1.3; --assume nothing takes nothing for granted.")
+	add(r.Certificates == "both", "The load balancer is taken to have an RSA and an ECDSA certificate: say --cert rsa if it has RSA alone.")
 	add(r.Stats.Damaged > 0, "%s could not be read.", plural(r.Stats.Damaged, "record"))
 	return list
 }

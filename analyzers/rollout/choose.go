@@ -11,7 +11,8 @@ import (
 type Choices struct {
 	// Nearest of those that keep everyone, in the order of policy.Distance from the new policy; nil if none does.
 	Nearest *Choice `json:"nearest"`
-	// Strictest of those that keep everyone: the nearest to the strictest policy that AWS has. nil if none does.
+	// Strictest of those that keep everyone: the nearest to the strictest policy that AWS has. FIPS policies only if the new one is
+	// one. nil if none does.
 	Strictest *Choice `json:"strictest"`
 	// Fewest breaks the fewest connections, then leaves the fewest unknown, then is the nearest. It is set where no policy keeps
 	// everyone.
@@ -85,6 +86,9 @@ func (r *Report) choose(q *Question, t *Traffic) {
 		r.Choices.KeepsAll = append(r.Choices.KeepsAll, c.Policy)
 		if r.Choices.Nearest == nil {
 			r.Choices.Nearest = c
+		}
+		if c.policy.FIPS() && !q.To.FIPS() {
+			continue // stricter in another sense: who wants FIPS says so
 		}
 		if s := r.Choices.Strictest; s == nil || c.strictest.Compare(s.strictest) < 0 {
 			r.Choices.Strictest = c

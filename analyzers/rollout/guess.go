@@ -111,8 +111,17 @@ func (g *guesser) byAgent(s Seen, a agent) *Guess {
 	slices.SortStableFunc(list, func(x, y int) int {
 		return distance(g.all[x].numbers, a.version) - distance(g.all[y].numbers, a.version)
 	})
-	return g.weigh(list[:1], "the nearest in the catalogue, "+g.all[list[0]].Name)
+	nearest := &g.all[list[0]]
+	out := g.weigh(list[:1], "the nearest in the catalogue, "+nearest.Name)
+	// What a later version can do says nothing of an earlier one, nor what an earlier one lacks of a later one.
+	order := slices.Compare(firstTwo(nearest.numbers), firstTwo(a.version))
+	if out.Effect == Keeps && order > 0 || out.Effect == Breaks && order < 0 {
+		out.Effect = Unknown
+	}
+	return out
 }
+
+func firstTwo(v []int) []int { return v[:min(2, len(v))] }
 
 // distance is how far two versions are from each other: by their first numbers, then by their second ones.
 func distance(a, b []int) int {

@@ -265,6 +265,9 @@ func guessWords(g *rollout.Guess) string {
 	case rollout.Breaks:
 		word = "likely breaks"
 	}
+	if g.Of == 1 && word == "undecided" {
+		return fmt.Sprintf("undecided (%s, is too far off)", g.Basis)
+	}
 	if g.Of == 1 {
 		return fmt.Sprintf("%s (%s)", word, g.Basis)
 	}
