@@ -51,7 +51,7 @@ func newRoot(a *app) *cobra.Command {
 		}
 	}
 	add("lab", runCommand(a), awsCommand(a), serveCommand(a), benchmarkCommand(a), simulateCommand(a), probeCommand(a))
-	add("evidence", captureCommand(a), analyzeCommand(a), diagnoseCommand(a), fidelityCommand(a), filterCommand(a), importCommand(a))
+	add("evidence", captureCommand(a), analyzeCommand(a), diagnoseCommand(a), fidelityCommand(a), filterCommand(a), importCommand(a), redactCommand(a))
 	add("policies", decideCommand(a), showCommand(a), diffCommand(a), lintCommand(a), matrixCommand(a), readinessCommand(a), whoBreaksCommand(a))
 	root.AddCommand(listCommand(a), versionCommand(a), benchmarkKernelCommand(a))
 	root.CompletionOptions.HiddenDefaultCmd = false
