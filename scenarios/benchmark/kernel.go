@@ -83,8 +83,8 @@ type kernelBook struct {
 const (
 	kernelLabDir  = "lab"
 	kernelBookAs  = "truth.json"
-	kernelIdle    = 12// the load balancer's idle timeout in seconds: clients wait for it
-	kernelTimes   = 4 // connections of a call of the Python client
+	kernelIdle    = 12 // the load balancer's idle timeout in seconds: clients wait for it
+	kernelTimes   = 4  // connections of a call of the Python client
 	kernelWorkers = 12
 )
 

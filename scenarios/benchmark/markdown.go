@@ -63,7 +63,7 @@ func (m *MixResult) markdown(b *strings.Builder) {
 	for _, g := range m.Goals() {
 		fmt.Fprintf(b, "- %s\n", g)
 		if !g.Met() {
-			m.mistakes(b, g.View)
+			m.mistakes(b, &g)
 		}
 	}
 	b.WriteString("\n")
@@ -85,14 +85,22 @@ func (s *Score) row(b *strings.Builder) {
 	fmt.Fprintf(b, "| %s | %s | %s%s | %d | %d |\n", figure(s.StageRight()), figure(share(s.Exact, all)), figure(share(s.InSet, all)), set, s.Wrong, s.None)
 }
 
-// mistakes shows the first mistakes of a view whose goal was missed.
-func (m *MixResult) mistakes(b *strings.Builder, view string) {
+// mistakes shows the first mistakes for which a goal was missed.
+func (m *MixResult) mistakes(b *strings.Builder, g *Goal) {
+	const most = 3
 	for _, s := range m.Views {
-		if s.View != view {
+		if s.View != g.View {
 			continue
 		}
-		for _, x := range s.Mistakes[:min(len(s.Mistakes), 3)] {
-			fmt.Fprintf(b, "  - %s\n", x)
+		n := 0
+		for _, x := range s.Mistakes {
+			about := strings.Contains(x, ", found only ") == strings.HasPrefix(g.Words, "sets")
+			if about || strings.HasPrefix(g.Words, "causes") {
+				fmt.Fprintf(b, "  - %s\n", x)
+				if n++; n == most {
+					break
+				}
+			}
 		}
 	}
 }
