@@ -25,6 +25,7 @@ type soakKind struct {
 	listener  string
 	good, bad int  // lines of the connection log
 	reset     bool // one side resets: what was under way is lost
+	waits     bool // for the idle timeout
 	mayVanish bool // it may be over before the load balancer has looked at it, and then leaves neither line nor end
 	// do is nil for a half-open scan.
 	do func(ctx context.Context, s *soak, c *counted, port uint16) (requests, blocked int, err error)
@@ -56,8 +57,8 @@ func soakKinds() []soakKind {
 		{name: "untrusted-certificate", weight: 5, listener: "verify", bad: 1, reset: true, do: certified(limit(wire.TLS13, "http/1.1"), pki.KindUntrusted, 0)},
 		{name: "right-certificate", weight: 10, listener: "verify", good: 1, do: certified(limit(wire.TLS13, "http/1.1"), pki.KindGoodECDSA, 1)},
 		{name: "half-open-scan", weight: 10},
-		{name: "silent", weight: 1, do: waits},
-		{name: "half-hello-silent", weight: 1, bad: 1, do: waitsWithin},
+		{name: "silent", weight: 1, waits: true, do: waits},
+		{name: "half-hello-silent", weight: 1, bad: 1, waits: true, do: waitsWithin},
 		{name: "slow-hello", weight: 3, good: 1, do: calls(limit(wire.TLS13, "http/1.1"), &clients.Manner{Segment: 200, Pause: 100 * time.Millisecond}, 1)},
 	}
 }

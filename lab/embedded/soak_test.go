@@ -39,7 +39,7 @@ const (
 // neither goroutines nor files nor memory. Evidence goes to disk.
 func TestSoak(t *testing.T) {
 	want := soakCount(t)
-	s := newSoak(t)
+	s := newSoak(want)
 	s.warm(t)
 	goroutines, files, memory := runtime.NumGoroutine(), openFiles(), heap()
 	s.start(t)
@@ -100,13 +100,14 @@ type soak struct {
 	books             *books
 	kinds             []soakKind
 	total             int
+	idle              int // seconds that the load balancer waits: much more than a starved process needs between two packets
 	hellos            map[string][]byte
 	scans             atomic.Int64
 	early             sync.Map // ended connections whose client has not yet entered them
 	failing, observed atomic.Int32
 }
 
-func soakSpec() lab.Spec {
+func soakSpec(idle int) lab.Spec {
 	return lab.Spec{
 		Listeners: map[string]lab.Listener{
 			"https":   {Port: 443, SSLPolicy: "TLS13-1-2-2021-06", Certificate: "ecdsa"},
@@ -114,12 +115,15 @@ func soakSpec() lab.Spec {
 			"forward": {Port: 9443, SSLPolicy: "TLS13-1-2-2021-06", Certificate: "ecdsa", DefaultAction: lab.Action{Type: "forward"}},
 		},
 		WAF:      &lab.WAF{IPReputation: true, BlockForwardedIPs: []netip.Prefix{netip.MustParsePrefix("192.0.2.66/32")}},
-		Embedded: &lab.Embedded{Seed: 5, IdleTimeout: 4},
+		Embedded: &lab.Embedded{Seed: 5, IdleTimeout: idle},
 	}
 }
 
-func newSoak(t *testing.T) *soak {
-	s := &soak{books: newBooks(), kinds: soakKinds(), hellos: map[string][]byte{}}
+func newSoak(want int) *soak {
+	s := &soak{books: newBooks(), kinds: soakKinds(), hellos: map[string][]byte{}, idle: 10}
+	if want > 0 {
+		s.idle = 60
+	}
 	for i := range s.kinds {
 		s.total += s.kinds[i].weight
 	}
@@ -129,7 +133,7 @@ func newSoak(t *testing.T) *soak {
 // start starts a lab that tells of each connection's end.
 func (s *soak) start(t *testing.T) {
 	var err error
-	s.lab, err = embedded.Start(context.Background(), soakSpec(), &embedded.Options{
+	s.lab, err = embedded.Start(context.Background(), soakSpec(s.idle), &embedded.Options{
 		Dir: t.TempDir(), WallClock: true, PKI: s.pki,
 		Observe: func(c *alb.Connection) {
 			e := s.entry(c.Client)
@@ -173,6 +177,9 @@ func (s *soak) warm(t *testing.T) {
 	}
 	var wg sync.WaitGroup
 	for i := range s.kinds {
+		if s.kinds[i].waits {
+			continue
+		}
 		wg.Go(func() {
 			if err := s.connect(t.Context(), rand.New(rand.NewPCG(1, uint64(i))), i); err != nil {
 				t.Error(err)
@@ -206,10 +213,18 @@ func (s *soak) run(t *testing.T, want int) (most uint64) {
 		wg.Go(func() {
 			rng := rand.New(rand.NewPCG(uint64(w), 7))
 			for more() && s.failing.Load() < 10 {
-				if err := s.connect(ctx, rng, s.draw(rng)); err != nil {
-					s.failing.Add(1)
-					t.Error(err)
+				kind, own := s.draw(rng), rand.New(rand.NewPCG(rng.Uint64(), 7))
+				carry := func() {
+					if err := s.connect(ctx, own, kind); err != nil {
+						s.failing.Add(1)
+						t.Error(err)
+					}
 				}
+				if s.kinds[kind].waits {
+					wg.Go(carry) // for the load balancer to lose patience
+					continue
+				}
+				carry()
 			}
 		})
 	}
