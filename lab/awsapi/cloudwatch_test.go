@@ -158,23 +158,28 @@ func TestCloudWatchErrors(t *testing.T) {
 }
 
 // send makes a signed call by hand.
-func (b *bench) send(t testing.TB, service string, header http.Header, body string) (*http.Response, string) {
+func (b *bench) send(t testing.TB, service string, header http.Header, content string) (*http.Response, string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.url+"/", strings.NewReader(body))
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.url+"/", strings.NewReader(content))
 	require.NoError(t, err)
 	for k, v := range header {
 		r.Header[k] = v
 	}
-	sum := sha256.Sum256([]byte(body))
+	sum := sha256.Sum256([]byte(content))
 	creds, err := b.config.Credentials.Retrieve(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, v4.NewSigner().SignHTTP(t.Context(), creds, r, hex.EncodeToString(sum[:]), service, "us-east-1", time.Now()))
 	res, err := http.DefaultClient.Do(r)
 	require.NoError(t, err)
 	defer res.Body.Close()
+	return res, body(t, res)
+}
+
+func body(t testing.TB, res *http.Response) string {
+	t.Helper()
 	text, err := io.ReadAll(res.Body)
 	require.NoError(t, err)
-	return res, string(text)
+	return string(text)
 }
 
 // CloudWatch speaks three protocols, and an error comes in the caller's: the SDK above speaks CBOR, the newer AWS CLI JSON, older ones
