@@ -221,3 +221,18 @@ func TestRulesAreNamedAsInTheEmbeddedLab(t *testing.T) {
 		require.Contains(t, read(t, "modules/waf/main.tf"), `"`+string(m[1])+`"`)
 	}
 }
+
+// EC2 takes these characters in descriptions of security groups and their rules, no apostrophes for one
+// (docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html).
+func TestSecurityGroupsAreDescribedAsEC2Allows(t *testing.T) {
+	seen := 0
+	for _, dir := range modules(t) {
+		for _, b := range blocks(t, dir) {
+			if b.Type == "resource" && (b.Labels[0] == "aws_security_group" || strings.HasPrefix(b.Labels[0], "aws_vpc_security_group_")) {
+				seen++
+				require.Regexp(t, `^"[a-zA-Z0-9 ._:/()#,@\[\]+=&;{}!$*-]{1,255}"$`, attribute(b, "description"), "%s: %s", dir, b.Labels[1])
+			}
+		}
+	}
+	require.Greater(t, seen, 6)
+}

@@ -116,6 +116,9 @@ run "extra_named_like_a_listener" {
 
   variables {
     extra_trust_stores = { https = { trust_store = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n" } }
+    listeners = {
+      https = { port = 443, ssl_policy = "TLS13-1-2-2021-06", certificate = "rsa", mtls_mode = "verify", trust_store = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n" }
+    }
   }
 
   expect_failures = [terraform_data.requirements]
@@ -194,6 +197,24 @@ run "more_than_60_rules" {
   }
 
   expect_failures = [terraform_data.requirements]
+}
+
+# A listener of a later phase may find its trust store under its own name.
+run "extra_for_a_listener_of_a_later_phase" {
+  command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
+
+  variables {
+    extra_trust_stores = { https = { trust_store = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n" } }
+  }
+
+  assert {
+    condition     = join(" ", keys(local.trust_stores)) == "https"
+    error_message = "The trust store is made."
+  }
 }
 
 # Who says it twice means it.

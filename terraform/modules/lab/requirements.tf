@@ -13,12 +13,13 @@ locals {
   store_of = { for name, l in local.verify : name =>
     l.trust_store == "" && l.revocation_lists == "" ? "default" : name
   }
+  owners = [for name, store in local.store_of : name if store == name]
   trust_stores = merge(
     var.trust_store == "" ? {} : { default = { trust_store = var.trust_store, revocation_lists = var.revocation_lists } },
     { for name, l in local.verify : name => {
       trust_store      = l.trust_store == "" ? var.trust_store : l.trust_store
       revocation_lists = l.revocation_lists
-    } if local.store_of[name] == name },
+    } if contains(local.owners, name) },
     var.extra_trust_stores,
   )
 
@@ -52,8 +53,8 @@ resource "terraform_data" "requirements" {
       error_message = "revocation_lists needs trust_store: the lists belong to the lab's own trust store."
     }
     precondition {
-      condition     = length(setintersection(keys(var.extra_trust_stores), keys(var.listeners))) == 0 && !contains(values({ for name, s in local.store_of : name => name if s == name }), "default")
-      error_message = "An extra trust store has the name of a listener, or a listener with a trust store of its own is named \"default\": choose another name."
+      condition     = length(setintersection(keys(var.extra_trust_stores), local.owners)) == 0 && !contains(local.owners, "default")
+      error_message = "A listener with a trust store of its own has the name of an extra one, or is named \"default\": choose another name."
     }
     precondition {
       condition     = var.domain != null || length(setsubtract(local.wanted_keys, keys(var.server_certificates))) == 0

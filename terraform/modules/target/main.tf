@@ -36,7 +36,7 @@ resource "aws_security_group" "this" {
 
 resource "aws_vpc_security_group_ingress_rule" "load_balancer" {
   security_group_id            = aws_security_group.this.id
-  description                  = "The load balancer's nodes"
+  description                  = "Nodes of the load balancer"
   ip_protocol                  = "tcp"
   from_port                    = 80
   to_port                      = 80

@@ -105,5 +105,5 @@ resource "aws_athena_named_query" "this" {
   description = each.value.text
   workgroup   = aws_athena_workgroup.this.id
   database    = aws_glue_catalog_database.this.name
-  query       = each.value.sql
+  query       = chomp(each.value.sql)
 }

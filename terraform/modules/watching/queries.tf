@@ -60,7 +60,7 @@ resource "aws_cloudwatch_query_definition" "flow" {
 
   name            = "${var.name}/${each.key}"
   log_group_names = [var.flow_log_group]
-  query_string    = each.value
+  query_string    = chomp(each.value) # as the API gives it back
 }
 
 resource "aws_cloudwatch_query_definition" "waf" {
@@ -68,5 +68,5 @@ resource "aws_cloudwatch_query_definition" "waf" {
 
   name            = "${var.name}/${each.key}"
   log_group_names = [var.waf_log_group]
-  query_string    = each.value
+  query_string    = chomp(each.value) # as the API gives it back
 }
