@@ -50,7 +50,6 @@ func (b *Brief) Parse(line []byte) bool {
 	if b.ConnTraceID == nil {
 		return false
 	}
-	node := b.ConnTraceID
 	if len(s) > 0 {
 		b.KeyExchange, s = token(s)
 		ok = b.KeyExchange != nil
@@ -60,7 +59,7 @@ func (b *Brief) Parse(line []byte) bool {
 		ok = b.ELB != nil
 	}
 	if len(s) > 0 && ok {
-		node, _ = token(s)
+		node, _ := token(s)
 		ok = node != nil
 	}
 	if !ok || b.TLSProtocol == nil || b.TLSCipher == nil {
