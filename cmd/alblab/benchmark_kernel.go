@@ -31,7 +31,7 @@ func kernelLabs() []benchmark.KernelDoc {
 	return []benchmark.KernelDoc{
 		{Name: "real kernel", Doc: "Programs that nobody here wrote, against the load balancer on sockets of the Linux kernel, which is at both ends: IPv4 and IPv6, " +
 			"paths with an MTU of 1500, and of 1400 and 1280 that lose, double and reorder packets, with TCP timestamps and without."},
-		{Name: "real kernel, relayed", Doc: "The same programs against `alblab serve` on loopback, which relays into the lab's own network."},
+		{Name: "real kernel, relayed", Doc: "The same programs against the lab's own network, into which loopback is relayed as `alblab serve` does."},
 	}
 }
 

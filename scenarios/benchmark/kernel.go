@@ -55,7 +55,7 @@ type KernelOptions struct {
 	// Start makes a lab on the wall clock that keeps its evidence in dir, and tells of each connection when it has ended.
 	Start func(ctx context.Context, spec lab.Spec, dir string, seen func(Accepted)) (KernelLab, error)
 	Dir   string // new or empty; gets the evidence and the truth
-	Quick bool   // each program once, on two doors and with one variant
+	Quick bool   // the first and the last door, and the clients' TCP as it is
 	// Now is the clock of the evidence.
 	Now func() time.Time
 }
@@ -100,6 +100,7 @@ type kernelRun struct {
 	lab      KernelLab
 	spec     lab.Spec
 	dir      string // files of the programs
+	known    map[string]bool
 	mu       sync.Mutex
 	calls    []kernelCall
 	accepted []Accepted
@@ -119,7 +120,7 @@ type kernelCall struct {
 // KernelTraffic lets programs that we did not write call a lab over the kernel's TCP, and writes down what is true of their
 // connections: what each was told to do, which connections it made as the load balancer says, and whether its exit code fits.
 func KernelTraffic(ctx context.Context, o KernelOptions) (err error) {
-	r := &kernelRun{o: &o, dir: filepath.Join(o.Dir, "programs"), spec: kernelSpec()}
+	r := &kernelRun{o: &o, dir: filepath.Join(o.Dir, "programs"), spec: kernelSpec(), known: map[string]bool{}}
 	r.lab, err = o.Start(ctx, r.spec, filepath.Join(o.Dir, kernelLabDir), func(a Accepted) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -194,12 +195,11 @@ func (r *kernelRun) all(ctx context.Context, variant int) {
 	if r.o.Quick && len(doors) > 2 {
 		doors = []Door{doors[0], doors[len(doors)-1]}
 	}
-	known := map[string]bool{}
 	slots := make(chan struct{}, kernelWorkers)
 	var wg sync.WaitGroup
 	for i := range cases {
 		c := &cases[i]
-		if !r.there(c, known) {
+		if !r.there(c) {
 			continue
 		}
 		for n := range doors {
@@ -219,7 +219,7 @@ func (r *kernelRun) all(ctx context.Context, variant int) {
 }
 
 // there says whether a case's programs are installed.
-func (r *kernelRun) there(c *kernelCase, known map[string]bool) bool {
+func (r *kernelRun) there(c *kernelCase) bool {
 	needs := []string{c.args[0]}
 	if c.args[0] == "java" {
 		needs = append(needs, "javac") // with keytool it is in every JDK
@@ -229,11 +229,11 @@ func (r *kernelRun) there(c *kernelCase, known map[string]bool) bool {
 		needs = append(needs, strings.Fields(last)[0])
 	}
 	for _, p := range needs {
-		ok, asked := known[p]
+		ok, asked := r.known[p]
 		if !asked {
 			_, err := exec.LookPath(p)
 			ok = err == nil
-			known[p] = ok
+			r.known[p] = ok
 			if list := &r.book.Programs; p != "sh" && p != "javac" {
 				if !ok {
 					list = &r.book.Missing

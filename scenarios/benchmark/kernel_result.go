@@ -39,10 +39,10 @@ func KernelResult(ctx context.Context, dir string, doc KernelDoc) (*MixResult, e
 		}
 	}
 	mr := &MixResult{Name: doc.Name, Doc: doc.Doc, Unseen: true, Kernel: true, Programs: book.Programs, Missing: book.Missing, Odd: book.Errors, Views: newScores()}
-	views0, err := os.MkdirTemp(dir, "views-")
+	own, err := os.MkdirTemp(dir, "views-")
 	if err != nil {
 		return nil, fmt.Errorf("making a folder for views: %w", err)
 	}
-	v := &viewer{mix: &mix{}, bundle: b, dir: views0, ports: ports}
+	v := &viewer{mix: &mix{}, bundle: b, dir: own, ports: ports}
 	return mr, v.all(ctx, truths, mr)
 }
