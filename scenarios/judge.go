@@ -37,6 +37,7 @@ func (c *carrier) judge(ctx context.Context, b *evidence.Bundle, carried []*slot
 			}
 			j := &judgement{cut: k.cut(s, sl), carrier: c, bundle: b, metrics: metrics, quote: q}
 			verdicts[s] = j.verdict()
+			c.answers = append(c.answers, j.answers()...)
 		}
 	}
 	return nil

@@ -90,6 +90,9 @@ func (r *Report) finish(ctx context.Context, begun []*carrier, verdicts map[*Sce
 			r.Bundles = append(r.Bundles, bundle)
 			r.Lab = bundle.Manifest.Lab
 			r.Background = append(r.Background, c.background...)
+			if c.endpoint.Kind != "embedded" { // there the answers are the assumptions
+				r.Answers = append(r.Answers, c.answers...)
+			}
 		}
 	}
 	return errors.Join(errs...)
@@ -117,6 +120,7 @@ type carrier struct {
 	attempts   []*attempt
 	carried    []*slot
 	background []Background
+	answers    []Answer
 }
 
 // collectGrace is how long evidence may take to come after the run was interrupted.
