@@ -155,3 +155,23 @@ func requireMessage(t *testing.T, dir string, b block) {
 	require.True(t, ok, dir)
 	require.Regexp(t, `[.]"$`, attribute(b, "error_message"), dir)
 }
+
+// Each module, policy and example is told of.
+func TestDocumentsNameEverything(t *testing.T) {
+	for doc, patterns := range map[string][]string{
+		"../docs/terraform.md": {"modules/*", "policies/*.json"}, "README.md": {"examples/*"},
+	} {
+		text := read(t, doc)
+		for _, pattern := range patterns {
+			found, err := filepath.Glob(pattern)
+			require.NoError(t, err)
+			require.NotEmpty(t, found)
+			for _, name := range found {
+				if strings.HasSuffix(name, ".json") {
+					name = strings.TrimSuffix(filepath.Base(name), ".json")
+				}
+				require.Contains(t, text, name, doc)
+			}
+		}
+	}
+}
