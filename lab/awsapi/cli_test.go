@@ -25,7 +25,7 @@ func (b *bench) cli(t testing.TB, args ...string) (stdout, stderr string) {
 	c := exec.CommandContext(t.Context(), program, append([]string{"--endpoint-url", b.url, "--region", "us-east-1", "--output", "json"}, args...)...)
 	home := t.TempDir()
 	c.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY=secret", "AWS_EC2_METADATA_DISABLED=true",
-		"AWS_CONFIG_FILE=" + filepath.Join(home, "none"), "AWS_SHARED_CREDENTIALS_FILE=" + filepath.Join(home, "none"), "AWS_PAGER=", "AWS_MAX_ATTEMPTS=1",
+		"AWS_CONFIG_FILE=" + filepath.Join(home, "none"), "AWS_SHARED_CREDENTIALS_FILE=" + filepath.Join(home, "none"), "AWS_PAGER=",
 		"PYENV_VERSION=" + os.Getenv("PYENV_VERSION"), "PYENV_ROOT=" + os.Getenv("PYENV_ROOT"), "LC_ALL=C.UTF-8"}
 	var out, errs bytes.Buffer
 	c.Stdout, c.Stderr = &out, &errs
@@ -51,10 +51,10 @@ func TestAWSCLI(t *testing.T) {
 	tooltest.Need(t, "aws")
 	b := start(t, nil)
 	b.traffic(t)
-	b.api.SetFaults(awsapi.Faults{PageSize: 2}) // what the CLI puts together again
 	lb := b.loadBalancer(t)
 	listener := *b.listener(t, 9443).ListenerArn
 	acl := b.Lab.Identity().WebACL
+	b.api.SetFaults(awsapi.Faults{PageSize: 2}) // what the CLI puts together again
 	now := func(d time.Duration) string { return b.Lab.Now().Add(d).Format(time.RFC3339) }
 	long := os.Getenv("ALBLAB_LONG") != ""
 	for _, tt := range []struct {
@@ -62,12 +62,12 @@ func TestAWSCLI(t *testing.T) {
 		want        any
 		args        []string
 	}{
-		{"sts *", "Account", "111122223333", []string{"sts *", "get-caller-identity"}},
+		{"sts *", "Account", "111122223333", []string{"sts", "get-caller-identity"}},
 		{"load balancers", "LoadBalancers[].LoadBalancerName", []any{"alblab"}, []string{"elbv2", "describe-load-balancers"}},
 		{"listeners in pages *", "Listeners[].Port", []any{443.0, 8443.0, 9443.0}, []string{"elbv2", "describe-listeners", "--load-balancer-arn", lb}},
 		{"rules", "Rules[].Priority", []any{"default"}, []string{"elbv2", "describe-rules", "--listener-arn", listener}},
 		{"policies", "SslPolicies[].SslProtocols[]", []any{"TLSv1.2", "TLSv1.3"}, []string{"elbv2", "describe-ssl-policies", "--names", "ELBSecurityPolicy-TLS13-1-2-2021-06"}},
-		{"attributes *", "Attributes[?Key=='connection_logs.s3.bucket'].Value", []any{logBucket}, []string{"elbv2", "describe-load-balancer-attributes", "--load-balancer-arn", lb}},
+		{"attributes", "Attributes[?Key=='connection_logs.s3.bucket'].Value", []any{logBucket}, []string{"elbv2", "describe-load-balancer-attributes", "--load-balancer-arn", lb}},
 		{"tags", "TagDescriptions[].Tags[?Key=='alblab:owner'].Value[]", []any{"alblab"}, []string{"elbv2", "describe-tags", "--resource-arns", lb}},
 		{"limits", "Limits[?Name=='application-load-balancers'].Max", []any{"50"}, []string{"elbv2", "describe-account-limits"}},
 		{"metrics", "length(Metrics)", 2.0, []string{"cloudwatch", "list-metrics", "--metric-name", "ClientTLSNegotiationErrorCount"}},
@@ -82,10 +82,10 @@ func TestAWSCLI(t *testing.T) {
 		{"log events", "length(events)", 3.0, []string{"logs", "get-log-events", "--log-group-name", wafGroup, "--log-stream-name", "us-east-1_alblab_0"}},
 		{"web ACL", "WebACL.Name", "alblab", []string{"wafv2", "get-web-acl-for-resource", "--resource-arn", lb}},
 		{"WAF logging", "LoggingConfiguration.ResourceArn", acl, []string{"wafv2", "get-logging-configuration", "--resource-arn", acl}},
-		{"samples *", "SampledRequests[].Request.URI", []any{"/blocked"}, []string{"wafv2", "get-sampled-requests", "--web-acl-arn", acl, "--rule-metric-name", "block-forwarded-ips", "--scope", "REGIONAL",
+		{"samples", "SampledRequests[].Request.URI", []any{"/blocked"}, []string{"wafv2", "get-sampled-requests", "--web-acl-arn", acl, "--rule-metric-name", "block-forwarded-ips", "--scope", "REGIONAL",
 			"--max-items", "10", "--time-window", "StartTime=" + now(-time.Hour) + ",EndTime=" + now(time.Hour)}},
 		{"interfaces *", "NetworkInterfaces[].Attachment.InstanceOwnerId", []any{"amazon-elb", "amazon-elb"}, []string{"ec2", "describe-network-interfaces", "--filters", "Name=description,Values=ELB app/*"}},
-		{"flow logs *", "FlowLogs[].LogGroupName", []any{flowGroup}, []string{"ec2", "describe-flow-logs"}},
+		{"flow logs", "FlowLogs[].LogGroupName", []any{flowGroup}, []string{"ec2", "describe-flow-logs"}},
 		{"mirror targets", "length(TrafficMirrorTargets)", 1.0, []string{"ec2", "describe-traffic-mirror-targets"}},
 		{"mirror filters", "TrafficMirrorFilters[0].IngressFilterRules[0].DestinationPortRange.FromPort", 9443.0, []string{"ec2", "describe-traffic-mirror-filters"}},
 		{"security groups", "length(SecurityGroups[0].IpPermissions)", 3.0, []string{"ec2", "describe-security-groups"}},

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"crypto/tls"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestServeAWS: the API is beside the load balancer, has its evidence, and changes it.
+func TestServeAWS(t *testing.T) {
+	outputs := filepath.Join(t.TempDir(), "outputs.json")
+	s := startServe(t, "--listen", "127.0.0.1:0", "--cert", "ecdsa", "--aws-api", "127.0.0.1:0", "--delivery", "0s", "--outputs", outputs)
+	api := s.find(t, `^AWS's API is on (\S+) `)
+	b, err := os.ReadFile(outputs)
+	require.NoError(t, err)
+	var o struct {
+		Schema    string            `json:"schema"`
+		Endpoints map[string]string `json:"endpoints"`
+		Listeners map[string]string `json:"listener_arns"`
+	}
+	require.NoError(t, json.Unmarshal(b, &o))
+	require.Equal(t, "alblab.outputs/1", o.Schema)
+	require.Equal(t, "https://"+o.Endpoints["https"]+"/", s.url)
+
+	old := s.client(t, &tls.Config{ServerName: "lab.alblab.example", MinVersion: tls.VersionTLS11, MaxVersion: tls.VersionTLS11})
+	_, err = old.Get(s.url)
+	require.Error(t, err)
+	require.Contains(t, call(t, api, "logs", "Logs_20140328.FilterLogEvents", `{"logGroupName":"/alblab/alblab/flow-logs"}`), " 22 ")
+	modified := form(t, api, "Action=ModifyListener&Version=2015-12-01&SslPolicy=ELBSecurityPolicy-TLS13-1-0-2021-06&ListenerArn="+o.Listeners["https"])
+	require.Contains(t, modified, "<SslPolicy>ELBSecurityPolicy-TLS13-1-0-2021-06</SslPolicy>")
+	r, err := old.Get(s.url)
+	require.NoError(t, err)
+	r.Body.Close()
+	require.Equal(t, 0, s.end(t), s.errs)
+}
+
+// call makes a call of a JSON service; who signs it does not matter.
+func call(t *testing.T, api, service, target, body string) string {
+	t.Helper()
+	r, err := http.NewRequest(http.MethodPost, api, strings.NewReader(body))
+	require.NoError(t, err)
+	r.Header.Set("X-Amz-Target", target)
+	r.Header.Set("Content-Type", "application/x-amz-json-1.1")
+	return signed(t, r, service)
+}
+
+func form(t *testing.T, api, body string) string {
+	t.Helper()
+	r, err := http.NewRequest(http.MethodPost, api, strings.NewReader(body))
+	require.NoError(t, err)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return signed(t, r, "elasticloadbalancing")
+}
+
+func signed(t *testing.T, r *http.Request, service string) string {
+	t.Helper()
+	now := time.Now().UTC()
+	r.Header.Set("X-Amz-Date", now.Format("20060102T150405Z"))
+	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKID/"+now.Format("20060102")+"/us-east-1/"+service+"/aws4_request, SignedHeaders=host;x-amz-date, Signature="+strings.Repeat("0", 64))
+	res, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	require.Equal(t, 200, res.StatusCode, string(b))
+	return string(b)
+}
