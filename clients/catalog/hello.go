@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"sync"
 
 	"github.com/alblab/alblab/clients"
 	"github.com/alblab/alblab/lab/wire"
@@ -76,35 +77,47 @@ func (c *Client) sslv2(challenge []byte) []byte {
 // share is a valid key share that is the same each time. The private keys are known to everybody: these hellos complete
 // nothing.
 func share(g wire.Group) ([]byte, error) {
-	curves := map[wire.Group]struct {
-		curve ecdh.Curve
-		size  int
-	}{
-		wire.X25519: {ecdh.X25519(), 32}, wire.SECP256R1: {ecdh.P256(), 32}, wire.SECP384R1: {ecdh.P384(), 48}, wire.SECP521R1: {ecdh.P521(), 66},
+	curves, err := fixedShares()
+	if err != nil {
+		return nil, err
 	}
-	if c, ok := curves[g]; ok {
-		private := make([]byte, c.size)
-		private[c.size-1] = 1
-		key, err := c.curve.NewPrivateKey(private)
-		if err != nil {
-			return nil, fmt.Errorf("key share for %s: %w", g, err)
-		}
-		return key.PublicKey().Bytes(), nil
+	if b, ok := curves[g]; ok {
+		return b, nil
 	}
 	// An encapsulation key of zeros is in range: FIPS 203, section 7.2.
 	const keyOf768, keyOf1024 = 1184, 1568
 	switch {
 	case g == wire.X25519MLKEM768:
 		x, err := share(wire.X25519)
-		return append(make([]byte, keyOf768), x...), err
+		return slices.Concat(make([]byte, keyOf768), x), err
 	case g == wire.SecP256r1MLKEM768:
 		x, err := share(wire.SECP256R1)
-		return append(x, make([]byte, keyOf768)...), err
+		return slices.Concat(x, make([]byte, keyOf768)), err
 	case g == wire.SecP384r1MLKEM1024:
 		x, err := share(wire.SECP384R1)
-		return append(x, make([]byte, keyOf1024)...), err
+		return slices.Concat(x, make([]byte, keyOf1024)), err
 	case wire.IsGREASE(g):
 		return []byte{0}, nil
 	}
 	return bytes.Repeat([]byte{2}, clients.ShareLen(g)), nil // of groups that no load balancer has
 }
+
+// fixedShares are the public keys of the private key 1, by curve, reckoned once: they must not be changed.
+var fixedShares = sync.OnceValues(func() (map[wire.Group][]byte, error) {
+	shares := map[wire.Group][]byte{}
+	for g, c := range map[wire.Group]struct {
+		curve ecdh.Curve
+		size  int
+	}{
+		wire.X25519: {ecdh.X25519(), 32}, wire.SECP256R1: {ecdh.P256(), 32}, wire.SECP384R1: {ecdh.P384(), 48}, wire.SECP521R1: {ecdh.P521(), 66},
+	} {
+		private := make([]byte, c.size)
+		private[c.size-1] = 1
+		key, err := c.curve.NewPrivateKey(private)
+		if err != nil {
+			return nil, fmt.Errorf("key share for %s: %w", g, err)
+		}
+		shares[g] = key.PublicKey().Bytes()
+	}
+	return shares, nil
+})
