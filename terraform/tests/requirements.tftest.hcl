@@ -185,6 +185,21 @@ run "domain_with_a_key_that_acm_does_not_issue" {
   expect_failures = [terraform_data.requirements]
 }
 
+run "too_many_certificates" {
+  command = plan
+
+  module {
+    source = "./tests/inputs"
+  }
+
+  variables {
+    listeners           = { https = { port = 443, ssl_policy = "", certificate = join(",", [for p in setproduct(["rsa", "rsa:2048", "rsa:3072", "rsa:4096", "ecdsa", "ecdsa:p256", "ecdsa:p384"], ["", ":sha256", ":sha384", ":sha512"]) : join("", p)]) } }
+    server_certificates = { for k in [for p in setproduct(["rsa", "rsa:2048", "rsa:3072", "rsa:4096", "ecdsa", "ecdsa:p256", "ecdsa:p384"], ["", ":sha256", ":sha384", ":sha512"]) : join("", p)] : k => { certificate_body = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n" } }
+  }
+
+  expect_failures = [terraform_data.requirements]
+}
+
 run "more_than_60_rules" {
   command = plan
 
