@@ -237,7 +237,7 @@ func (r *Report) Caveats() (list []string) {
 	}
 	add(r.FailsToday.Connections > 0, "The evidence has %s that fail today already, and %s that never came through. The change does not break them; they do not count.",
 		plural(r.FailsToday.Connections, "attempt"), plural(r.FailsToday.Clients, "client"))
-	add(r.Foreign > 0, "%s cannot have been made under %s: were the lines written under another policy or certificate? They were judged without it.",
+	add(r.Foreign > 0, "%s cannot have been made under %s: were they made at another listener (see --port), under another policy or with another certificate? They were judged without it.",
 		plural(r.Foreign, "connection"), Short(r.From))
 	add(r.Assume == "standard" && !r.catalogueOnly(), "Clients behind log lines are taken to obey RFC 8446 where they may also offer TLSv1.3; --assume nothing takes nothing for granted.")
 	add(r.Certificates == "both", "The load balancer is taken to have an RSA and an ECDSA certificate: say --cert rsa if it has RSA alone.")

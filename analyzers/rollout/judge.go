@@ -40,6 +40,9 @@ func (q *Question) judgeOffers(t *Traffic) []Judgement {
 	for i, o := range t.Offers {
 		if o.Known {
 			out[i] = q.Hello(o.Hello)
+			if o.Answered && out[i].Fails {
+				out[i].Fails, out[i].Foreign = false, true
+			}
 		} else {
 			out[i] = lines.judge(o.Seen)
 		}

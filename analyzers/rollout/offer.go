@@ -6,14 +6,18 @@ import (
 	"github.com/alblab/alblab/lab/wire"
 )
 
-// offerHello returns the number of the offer of a hello, which may be used again by its owner.
-func (c *collector) offerHello(h *wire.ClientHello, ja4 string) int {
-	c.key = appendOffer(c.key[:0], h, ja4)
+// offerHello returns the number of the offer of a hello, which may be used again by its owner. answered: by a ServerHello.
+func (c *collector) offerHello(h *wire.ClientHello, ja4 string, answered bool) int {
+	c.key = append(c.key[:0], 0)
+	if answered {
+		c.key[0] = 1
+	}
+	c.key = appendOffer(c.key, h, ja4)
 	if id, ok := c.hellos[string(c.key)]; ok {
 		return id
 	}
 	id := len(c.offers)
-	c.offers = append(c.offers, Offer{Hello: keepOffer(h), JA4: ja4, Known: true})
+	c.offers = append(c.offers, Offer{Hello: keepOffer(h), JA4: ja4, Known: true, Answered: answered})
 	c.hellos[string(c.key)] = id
 	return id
 }

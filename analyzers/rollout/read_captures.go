@@ -43,9 +43,9 @@ func (r *reader) conversation(v *capture.Conversation) {
 	switch {
 	case v.Hello != nil:
 		ja4 = v.Hello.JA4()
-		offer = c.offerHello(v.Hello, ja4)
+		offer = c.offerHello(v.Hello, ja4, v.ServerHello != nil)
 	case v.HelloErr != nil && !v.FromClient.Lost:
-		offer = c.offerHello(nil, "")
+		offer = c.offerHello(nil, "", false)
 	case v.ServerHello != nil: // the hello was not captured, or not all of it
 		offer = c.offerSeen(answered(v))
 	case v.HelloErr != nil:

@@ -238,7 +238,7 @@ func TestWorkers(t *testing.T) {
 }
 
 // captured is a capture of clients of the catalogue, each saying hello on a connection of its own.
-func captured(t testing.TB, list []*catalog.Client) []byte {
+func captured(t testing.TB, list []*catalog.Client, answer ...byte) []byte {
 	var out bytes.Buffer
 	w, err := capture.NewWriter(&out, nil)
 	require.NoError(t, err)
@@ -260,7 +260,10 @@ func captured(t testing.TB, list []*catalog.Client) []byte {
 			send(from, server, 0x18, seq, 9001, hello[:n])
 			seq, hello = seq+uint32(n), hello[n:]
 		}
-		send(server, from, 0x14, 9001, seq, nil)
+		if len(answer) > 0 {
+			send(server, from, 0x18, 9001, seq, answer)
+		}
+		send(server, from, 0x14, 9001+uint32(len(answer)), seq, nil)
 	}
 	require.NoError(t, w.Flush())
 	return out.Bytes()
@@ -315,6 +318,26 @@ func TestCaptures(t *testing.T) {
 	require.NoError(t, err)
 	require.Positive(t, traffic.Stats.Damaged)
 	require.Greater(t, traffic.Stats.Connections, int64(40))
+}
+
+// TestAnswered: a client that the server accepted does not fail today, whatever policy is said to be the old one.
+func TestAnswered(t *testing.T) {
+	old, err := catalog.ByName("IE 8 XP")
+	require.NoError(t, err)
+	serverHello := append([]byte{22, 3, 1, 0, 42, 2, 0, 0, 38, 3, 1}, append(make([]byte, 32), 0, 0, 0x0A, 0)...)
+	for _, tt := range []struct {
+		answer []byte
+		fails  int64
+	}{{nil, 1}, {serverHello, 0}} {
+		pcap := captured(t, []*catalog.Client{old}, tt.answer...)
+		in := Input{Kind: evidence.KindCapture, Name: "capture.pcap", Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(pcap)), nil }}
+		traffic, err := Read(t.Context(), []Input{in}, nil)
+		require.NoError(t, err)
+		r := Judge(question(t, "TLS13-1-2-2021-06", "TLS13-1-2-Res-2021-06"), traffic)
+		require.EqualValues(t, tt.fails, r.FailsToday.Clients)
+		require.EqualValues(t, 1-tt.fails, r.Breaks.Clients)
+		require.EqualValues(t, 1-tt.fails, r.Foreign)
+	}
 }
 
 func TestCatalogue(t *testing.T) {

@@ -61,6 +61,8 @@ type Offer struct {
 	Hello *wire.ClientHello // nil: only Seen is known
 	JA4   string
 	Known bool // Hello is what was sent; nil is then one that is damaged
+	// Answered: the server accepted the hello, so that the client does not fail today, whatever the old policy is said to be.
+	Answered bool
 }
 
 // Client is one client and what it was seen with.
@@ -202,7 +204,7 @@ func (c *collector) merge(d *collector) {
 	ids := make([]int, len(d.offers))
 	for i, o := range d.offers {
 		if o.Known {
-			ids[i] = c.offerHello(o.Hello, o.JA4)
+			ids[i] = c.offerHello(o.Hello, o.JA4, o.Answered)
 		} else {
 			ids[i] = c.offerSeen(o.Seen)
 		}
