@@ -248,8 +248,8 @@ func (r *kernelRun) there(c *kernelCase) bool {
 	return true
 }
 
-// kernelPatience is more than any call takes.
-const kernelPatience = 2 * time.Minute
+// kernelPatience is more than a call takes, unless the one reset of a refusal was lost and the program waits for ever.
+const kernelPatience = time.Minute
 
 // call runs a program once.
 func (r *kernelRun) call(ctx context.Context, c *kernelCase, d *Door) {

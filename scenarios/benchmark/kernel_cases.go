@@ -53,7 +53,7 @@ func python(manner string) []string {
 }
 
 func curlArgs(more ...string) []string {
-	return append(append([]string{"curl", "--silent", "--show-error", "--output", "/dev/null", "--max-time", "90"}, more...), "--cacert", "{ca}", "https://{host}:{port}/")
+	return append(append([]string{"curl", "--silent", "--show-error", "--output", "/dev/null", "--max-time", "40"}, more...), "--cacert", "{ca}", "https://{host}:{port}/")
 }
 
 func opensslArgs(more ...string) []string {
@@ -93,7 +93,7 @@ func refusedCases() []kernelCase {
 		is("curl-tls12", only13, version, curlArgs("--tls-max", "1.2")...),
 		is("curl-suite", fs12, suite, curlArgs("--tls-max", "1.2", "--ciphers", "AES128-SHA")...),
 		is("curl-group", strict, group, curlArgs("--curves", "X25519:P-256")...),
-		is("curl-plain", modern, signatures.NotTLS, "curl", "--silent", "--max-time", "90", "http://{host}:{port}/"),
+		is("curl-plain", modern, signatures.NotTLS, "curl", "--silent", "--max-time", "40", "http://{host}:{port}/"),
 		is("openssl-tls11", fs12, version, opensslArgs("-tls1_1", "-cipher", lax)...),
 		is("openssl-tls10", modern, version, opensslArgs("-tls1", "-cipher", lax)...),
 		is("openssl-suite", modern, suite, opensslArgs("-tls1_2", "-cipher", "CAMELLIA256-SHA:AES256-CCM8")...),
@@ -104,7 +104,7 @@ func refusedCases() []kernelCase {
 		is("gnutls-tls11", fs12, version, gnutlsArgs("NORMAL:-VERS-ALL:+VERS-TLS1.1")...),
 		is("gnutls-suite", modern, suite, gnutlsArgs("NONE:+VERS-TLS1.2:+RSA:+CAMELLIA-128-CBC:+SHA1:+SIGN-ALL:+GROUP-ALL")...),
 		is("gnutls-group", modern, group, gnutlsArgs("NORMAL:-VERS-ALL:+VERS-TLS1.3:-GROUP-ALL:+GROUP-FFDHE4096")...),
-		is("wget-tls11", fs12, version, "wget", "--tries=1", "--timeout=90", "--ciphers=NORMAL:-VERS-ALL:+VERS-TLS1.1:%COMPAT", "--ca-certificate={ca}", "-qO", "/dev/null", "https://{host}:{port}/"),
+		is("wget-tls11", fs12, version, "wget", "--tries=1", "--timeout=40", "--ciphers=NORMAL:-VERS-ALL:+VERS-TLS1.1:%COMPAT", "--ca-certificate={ca}", "-qO", "/dev/null", "https://{host}:{port}/"),
 		is("socat-tls11", fs12, version, "socat", "-u", "OPENSSL:{host}:{port},cafile={ca},openssl-max-proto-version=TLS1.1,cipher="+lax, "STDOUT"),
 		is("python-tls11", fs12, version, python("refused:1.1")...),
 		is("python-tls12", only13, version, python("refused:1.2")...),
@@ -229,8 +229,8 @@ func leavingCases() []kernelCase {
 	modern, fs12 := offering(policyModern), offering(policyFS12)
 	const distrust, closed, timeout = signatures.ServerCertificateDistrusted, signatures.ClosedByClient, signatures.HandshakeTimeout
 	all := []kernelCase{
-		is("curl-distrust-12", distrust, true, modern, "curl", "--silent", "--max-time", "90", "--tls-max", "1.2", "https://{host}:{port}/"),
-		is("curl-distrust-13", distrust, false, modern, "curl", "--silent", "--max-time", "90", "https://{host}:{port}/"),
+		is("curl-distrust-12", distrust, true, modern, "curl", "--silent", "--max-time", "40", "--tls-max", "1.2", "https://{host}:{port}/"),
+		is("curl-distrust-13", distrust, false, modern, "curl", "--silent", "--max-time", "40", "https://{host}:{port}/"),
 		is("openssl-distrust-12", distrust, true, fs12, "openssl", "s_client", "-connect", "{host}:{port}", "-verify_return_error"),
 		is("openssl-distrust-13", distrust, false, modern, "openssl", "s_client", "-connect", "{host}:{port}", "-verify_return_error"),
 		is("gnutls-distrust-12", distrust, true, fs12, "gnutls-cli", "--port", "{port}", "{ip}"),

@@ -73,7 +73,7 @@ def tls(s, version, trusting=True):
 
 
 def act():
-    s = socket.create_connection((address, port), timeout=100)
+    s = socket.create_connection((address, port), timeout=40)
     s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     how, _, more = variant.partition("/")
     if name == "connect":
