@@ -8,12 +8,12 @@ import (
 	"github.com/alblab/alblab/lab/aws"
 )
 
-const awsPoliciesHelp = `Compare the security policies of the account's region (DescribeSSLPolicies) with
-alblab's catalogue, in the fields that the API has: names, protocols, ciphers and
-their order. Groups and signature schemes the API does not tell.
+const awsPoliciesHelp = `Compare the security policies of the account's region (DescribeSSLPolicies)
+with alblab's catalogue, in the fields that the API has: names, protocols,
+ciphers and their order. Groups and signature schemes the API does not tell.
 
-Exit code 1 if there is a difference: AWS has changed something, or the catalogue
-is wrong. Please report it.`
+Exit code 1 if there is a difference: AWS has changed something, or the
+catalogue is wrong. Please report it.`
 
 func awsPoliciesCommand(a *app) *cobra.Command {
 	var account accountFlags

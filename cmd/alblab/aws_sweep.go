@@ -12,10 +12,10 @@ import (
 	"github.com/alblab/alblab/lab/aws"
 )
 
-const awsSweepHelp = `List what carries the tag alblab:run in the region: load balancers, trust stores,
-mirror sessions, buckets, networks. With --yes it is deleted, in an order that
-works, and tried again while AWS still holds something. What this command cannot
-delete is listed with the command that can.
+const awsSweepHelp = `List what carries the tag alblab:run in the region: load balancers, trust
+stores, mirror sessions, buckets, networks. With --yes it is deleted, in an
+order that works, and tried again while AWS still holds something. What this
+command cannot delete is listed with the command that can.
 
 Only what has the tag is ever touched. --expired leaves labs whose time is not
 over; --run names one lab.`

@@ -35,7 +35,7 @@ func awsUpCommand(a *app) *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use: "up [SCENARIO...]", Short: "Build the lab in an AWS account", Long: awsUpHelp,
-		Example: "  alblab aws up --account 111122223333 --allow 198.51.100.7/32\n  alblab aws up experiment-1 --account 111122223333 --allow 198.51.100.7/32 --for 1h",
+		Example: "  alblab aws up --account 111122223333 --allow 198.51.100.7/32\n  alblab aws up experiment-1 --account 111122223333 --allow 198.51.100.7/32",
 	}
 	fl := cmd.Flags()
 	account.add(fl)

@@ -8,7 +8,7 @@ type Charge struct {
 	PerHour float64 `json:"per_hour"` // US dollars, us-east-1
 }
 
-// Charges is what a lab costs by the hour in us-east-1, in November 2026.
+// Charges is what a lab with everything costs by the hour in us-east-1, in November 2026: the sums of docs/aws-costs.md.
 //
 // Assumption: the load balancer's prices are those of https://aws.amazon.com/elasticloadbalancing/pricing/ as copied in
 // September 2026, the others from experience; what a region charges may be a fifth more.
@@ -19,10 +19,11 @@ func Charges() []Charge {
 		{"three public IPv4 addresses", 0.015},
 		{"trust store", 0.0056},
 		{"two traffic mirror sessions", 0.030},
-		{"instance for captures, with its disk", 0.005},
-		{"web ACL and two rules", 0.0096},
-		{"dashboard, alarm, metric", 0.005},
-		{"logs", 0.01},
+		{"instance for captures, with its disk", 0.0051},
+		{"instance as target, with its disk", 0.0051},
+		{"web ACL and two rules", 0.0095},
+		{"dashboard, alarm, metric", 0.0046},
+		{"logs", 0.0075},
 	}
 }
 
