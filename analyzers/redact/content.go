@@ -15,7 +15,7 @@ const (
 	modeNew    mode = iota
 	modeTLS         // records
 	modeClear       // lines of text: HTTP, SSH, a PROXY header
-	modeHidden      // nothing more is shown
+	modeHidden      // nothing is shown, until TLS begins
 )
 
 // parser reads a stream in order and says what of it may be shown, and how. It understands TLS as far as it is in clear, and the
@@ -43,6 +43,12 @@ const (
 
 // take takes the next bytes.
 func (p *parser) take(off int, b []byte) {
+	if (p.mode == modeHidden || p.mode == modeClear) && tlsBegins(b) {
+		if p.mode == modeClear {
+			p.text(true)
+		}
+		p.mode, p.buf, p.hidden, p.skip = modeTLS, nil, false, 0
+	}
 	if p.mode == modeHidden {
 		return
 	}
@@ -70,6 +76,9 @@ func (p *parser) take(off int, b []byte) {
 
 // choose looks at the first bytes; false: more are needed.
 func (p *parser) choose() bool {
+	if p.preface() {
+		return false
+	}
 	c := p.buf[0]
 	switch {
 	case c >= 20 && c <= 23:

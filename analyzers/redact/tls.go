@@ -12,8 +12,16 @@ func (m *Mapper) message(b []byte) {
 	body := b[4:]
 	switch b[0] {
 	case 1:
+		_, err := wire.ParseClientHello(b)
 		m.hello(body)
-	case 0, 2, 14: // hello_request, server_hello, server_hello_done
+		if err != nil && len(body) > 34 {
+			m.maskRuns(body[34:])
+		}
+	case 0, 14: // hello_request, server_hello_done
+	case 2:
+		if _, err := wire.ParseServerHello(b); err != nil {
+			clear(body)
+		}
 	case 4: // new_session_ticket
 		clear(body[min(6, len(body)):])
 	case 11: // certificate
