@@ -193,7 +193,7 @@ func (c *call) visible(g logGroup) []event {
 		source = h.waf.all
 	}
 	limit := until.UnixMilli()
-	var all []event
+	all := make([]event, 0, len(source))
 	for _, e := range source {
 		if e.text != "" || ok && e.arrives <= limit { // what AWS writes by itself comes whatever becomes of the log
 			all = append(all, e)

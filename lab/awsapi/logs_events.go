@@ -67,7 +67,7 @@ func filterLogEvents(c *call) (out, error) {
 		return out{{"events", list{}}, {"searchedLogStreams", list{}}, {"nextToken", p.next(p.after, true)}}, nil
 	}
 	var events list
-	bytes, token := 0, ""
+	bytes, token, buf := 0, "", make([]byte, 4<<10)
 	for i := start; i < len(all); i++ {
 		e := &all[i]
 		if len(events) >= p.size || bytes >= maxEventBytes || i-start >= maxEventsRead {
@@ -77,7 +77,7 @@ func filterLogEvents(c *call) (out, error) {
 		if e.at < q.from || e.at > q.to || len(names) > 0 && !slices.Contains(names, e.stream) || !strings.HasPrefix(e.stream, prefix) {
 			continue
 		}
-		text, err := eventText(r, e)
+		text, err := eventText(r, e, buf)
 		if err != nil {
 			return nil, err
 		}
@@ -170,11 +170,12 @@ func (c *call) eventReader(g logGroup) (io.ReaderAt, func(), error) {
 	return r, func() { closer.Close() }, nil
 }
 
-func eventText(r io.ReaderAt, e *event) ([]byte, error) {
+// eventText is an event's message, in buf if it fits.
+func eventText(r io.ReaderAt, e *event, buf []byte) ([]byte, error) {
 	if e.text != "" {
 		return []byte(e.text), nil
 	}
-	return readPlace(r, e.place)
+	return readPlace(r, e.place, buf)
 }
 
 // getLogEvents reads one stream, in pages that both ends have tokens for. It is at its end when the token that it was given comes back.
@@ -244,7 +245,7 @@ func (c *call) eventPage(g logGroup, page []event, token, id string) (out, error
 	}
 	events := list{}
 	for i := range page {
-		text, err := eventText(r, &page[i])
+		text, err := eventText(r, &page[i], nil)
 		if err != nil {
 			return nil, err
 		}

@@ -26,8 +26,9 @@ type shelf struct {
 	read    map[string]int64 // how much of each file has been taken
 	flow    events
 	waf     events
-	pending map[slot][]place // lines of load balancers' files that are not full
-	files   map[slot]int     // files that a slot has already
+	streams map[string]string // names of flow log streams, by interface
+	pending map[slot][]place  // lines of load balancers' files that are not full
+	files   map[slot]int      // files that a slot has already
 	objects map[string]*object
 	keys    []string // of objects, sorted
 	frames  frames
@@ -41,7 +42,7 @@ type place struct {
 }
 
 func newShelf(s *Server) *shelf {
-	h := &shelf{s: s, read: map[string]int64{}, pending: map[slot][]place{}, files: map[slot]int{}, objects: map[string]*object{}}
+	h := &shelf{s: s, read: map[string]int64{}, streams: map[string]string{}, pending: map[slot][]place{}, files: map[slot]int{}, objects: map[string]*object{}}
 	h.putFixed()
 	return h
 }
@@ -191,9 +192,12 @@ func (h *shelf) reader(k evidence.Kind) (io.ReaderAt, io.Closer, error) {
 	return nil, nil, fs.ErrNotExist
 }
 
-// readPlace reads one record.
-func readPlace(r io.ReaderAt, p place) ([]byte, error) {
-	b := make([]byte, p.len)
+// readPlace reads one record, into buf if it fits.
+func readPlace(r io.ReaderAt, p place, buf []byte) ([]byte, error) {
+	if cap(buf) < int(p.len) {
+		buf = make([]byte, p.len)
+	}
+	b := buf[:p.len]
 	_, err := r.ReadAt(b, p.at)
 	if err == io.EOF {
 		err = nil

@@ -2,6 +2,7 @@ package awsapi
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -37,11 +38,15 @@ func (h *shelf) takeFlow(b []byte, base int64, format string, now time.Time) err
 		}
 		return cols[i]
 	}
+	var cols [][]byte
 	eachLine(b, base, func(line []byte, p place) {
 		if bytes.Equal(line, header) {
 			return // CloudWatch Logs has no header
 		}
-		cols := bytes.Split(line, []byte(" "))
+		cols = cols[:0]
+		for c := range bytes.SplitSeq(line, []byte(" ")) {
+			cols = append(cols, c)
+		}
 		from, ferr := strconv.ParseInt(string(column(cols, start)), 10, 64)
 		to, terr := strconv.ParseInt(string(column(cols, end)), 10, 64)
 		if ferr != nil {
@@ -50,15 +55,16 @@ func (h *shelf) takeFlow(b []byte, base int64, format string, now time.Time) err
 		if terr != nil {
 			to = from
 		}
-		stream := string(column(cols, eni))
-		if stream == "" {
-			stream = h.s.id.Nodes[0].Interface
+		stream, known := h.streams[string(column(cols, eni))]
+		if !known {
+			stream = cmp.Or(string(column(cols, eni)), h.s.id.Nodes[0].Interface) + "-all"
+			h.streams[string(column(cols, eni))] = stream
 		}
 		arrives := now
 		if !h.s.delivery.AtOnce {
 			arrives = windowEnd(time.Unix(to, 0), flowWindow).Add(h.s.delivery.Flow)
 		}
-		h.flow.add(event{at: from * 1000, arrives: arrives.UnixMilli(), stream: stream + "-all", place: p})
+		h.flow.add(event{at: from * 1000, arrives: arrives.UnixMilli(), stream: stream, place: p})
 	})
 	h.flow.sort()
 	return nil
