@@ -16,7 +16,7 @@ type Limits struct {
 
 // maxLingering is how many ended conversations are held for stragglers. A capture without times, or one that is very dense,
 // would else hold all.
-const maxLingering = 4096
+const maxLingering = 2048
 
 func (l *Limits) orDefault() Limits {
 	var d Limits
