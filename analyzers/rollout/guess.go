@@ -3,6 +3,7 @@ package rollout
 import (
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/alblab/alblab/clients/catalog"
 	"github.com/alblab/alblab/lab/wire"
@@ -23,29 +24,38 @@ type relative struct {
 	numbers []int // of its version
 }
 
-// guesser compares with the clients of a catalogue.
+// relatives are the clients of the built-in catalogue. They are shared: do not change them.
+var relatives = sync.OnceValue(func() (all []relative) {
+	for _, c := range catalog.All() {
+		b, err := c.Hello("www.example.com")
+		if err != nil {
+			continue // it makes no guess
+		}
+		if h, err := wire.ParseHello(b); err == nil {
+			all = append(all, relative{c, h, versionNumbers(c.Version)})
+		}
+	}
+	return all
+})
+
+// guesser compares with the clients of the catalogue.
 type guesser struct {
 	q     *Question
-	all   []relative
+	all   []relative // nil before the first guess
 	keeps []bool
 	memo  map[string]*Guess
 }
 
-func newGuesser(q *Question, list []*catalog.Client) *guesser {
-	g := &guesser{q: q, memo: map[string]*Guess{}}
-	for _, c := range list {
-		b, err := c.Hello("example.com")
-		if err != nil {
-			continue
-		}
-		h, err := wire.ParseHello(b)
-		if err != nil {
-			continue
-		}
-		g.all = append(g.all, relative{c, h, versionNumbers(c.Version)})
-		g.keeps = append(g.keeps, Connects(q.To.Decide(h, q.Certs)))
+func newGuesser(q *Question) *guesser { return &guesser{q: q, memo: map[string]*Guess{}} }
+
+func (g *guesser) prepare() {
+	if g.all != nil {
+		return
 	}
-	return g
+	g.all = relatives()
+	for _, c := range g.all {
+		g.keeps = append(g.keeps, Connects(g.q.To.Decide(c.hello, g.q.Certs)))
+	}
 }
 
 // guess says what is likely for a client that was seen so, nil if nothing is. agents are its user agents, if they are known.
@@ -53,6 +63,7 @@ func (g *guesser) guess(s Seen, agents []string) *Guess {
 	if s.Failed || s.Version == 0 {
 		return nil
 	}
+	g.prepare()
 	for _, text := range agents {
 		if a, ok := parseAgent(text); ok {
 			key := fmt.Sprint(s, a)

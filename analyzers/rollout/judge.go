@@ -61,7 +61,7 @@ func Judge(q *Question, t *Traffic) *Report {
 		r.FromCertificates = q.fromCerts().String()
 	}
 	verdicts := q.judgeOffers(t)
-	guesses := newGuesser(q, catalog.All())
+	guesses := newGuesser(q)
 	for _, c := range t.Clients {
 		r.Clients = append(r.Clients, q.client(c, t, verdicts, guesses))
 	}

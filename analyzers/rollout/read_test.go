@@ -407,7 +407,7 @@ func TestUserAgents(t *testing.T) {
 // TestGuessDirection: a later version that connects says nothing of an earlier one.
 func TestGuessDirection(t *testing.T) {
 	q := question(t, "", "TLS13-1-2-Res-2021-06")
-	g := newGuesser(q, catalog.All())
+	g := newGuesser(q)
 	s := Seen{Version: wire.TLS12, Suite: 0xC02F}
 	require.Equal(t, Unknown, g.guess(s, []string{"curl/7.29.0"}).Effect)
 	require.Equal(t, Keeps, g.guess(s, []string{"curl/8.9.1"}).Effect)
