@@ -70,6 +70,7 @@ func owners() map[string][]string {
 		"github.com/aws/aws-sdk-go-v2":          {"lab/aws", "lab/aws/ec2query"},
 		"github.com/aws/smithy-go":              {"lab/aws", "lab/aws/ec2query"},
 		"github.com/hashicorp/terraform-exec":   {"lab/aws/deploy"},
+		"github.com/fxamacker/cbor":             {"lab/awsapi"},
 		"github.com/gopacket/gopacket":          {"lab/evidence/capture"},
 		"github.com/spf13/cobra":                {"cmd/alblab"},
 		"github.com/gruntwork-io/terratest":     {},
