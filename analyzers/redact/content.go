@@ -47,7 +47,8 @@ func (p *parser) take(off int, b []byte) {
 		if p.mode == modeClear {
 			p.text(true)
 		}
-		p.mode, p.buf, p.hidden, p.skip = modeTLS, nil, false, 0
+		p.mode, p.hidden, p.skip = modeTLS, false, 0
+		p.buf, p.message, p.runs = nil, nil, nil
 	}
 	if p.mode == modeHidden {
 		return
@@ -127,7 +128,9 @@ func (p *parser) records() {
 		if len(p.buf) < 5+n {
 			return
 		}
-		p.record(typ, p.off+5, p.buf[5:5+n])
+		if p.record(typ, p.off+5, p.buf[5:5+n]); p.mode == modeHidden {
+			return
+		}
 		p.advance(5 + n)
 	}
 }

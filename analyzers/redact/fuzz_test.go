@@ -100,6 +100,7 @@ func FuzzFrame(f *testing.F) {
 func FuzzStream(f *testing.F) {
 	f.Add([]byte("GET /path HTTP/1.1\r\nHost: x\r\n\r\n"), uint8(3))
 	f.Add([]byte("\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00"), uint8(1))
+	f.Add([]byte("\x16\x030\x00\x0500000"), uint8(1)) // a message that would be too long
 	f.Add([]byte("PROXY TCP4 203.0.113.10 10.0.1.10 40000 443\r\n\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00"), uint8(200))
 	f.Add([]byte("\x80\x2e\x01\x03\x01\x00\x15\x00\x00\x00\x10"), uint8(7))
 	f.Fuzz(func(t *testing.T, b []byte, step uint8) {
