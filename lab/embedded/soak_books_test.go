@@ -78,8 +78,9 @@ func (b *books) of(a netip.Addr, port int, what string) *entry {
 }
 
 // read enters the whole of the evidence, connection by connection, and returns the metrics' sums.
-func (b *books) read(bundle *evidence.Bundle, scanner func(netip.Addr) bool) (metrics map[string]float64, scanned int64, err error) {
+func (b *books) read(bundle *evidence.Bundle, scanner func(netip.Addr) bool) (metrics map[string]float64, scanned int, err error) {
 	metrics = map[string]float64{}
+	scans := map[netip.AddrPort]bool{}
 	step := func(k evidence.Kind, f func(io.Reader, *evidence.Options) error) {
 		if err == nil {
 			err = bundle.Each(k, f)
@@ -130,7 +131,7 @@ func (b *books) read(bundle *evidence.Bundle, scanner func(netip.Addr) bool) (me
 				return err
 			case rec.LogStatus != flowlog.OK:
 			case scanner(rec.SrcAddr):
-				scanned += rec.Packets
+				scans[netip.AddrPortFrom(rec.SrcAddr, uint16(rec.SrcPort))] = true
 			case scanner(rec.DstAddr):
 			case rec.SrcPort == 80 || rec.DstPort == 80: // between the load balancer and its target
 			default:
@@ -168,7 +169,7 @@ func (b *books) read(bundle *evidence.Bundle, scanner func(netip.Addr) bool) (me
 		}
 		return nil
 	})
-	return metrics, scanned, err
+	return metrics, len(scans), err
 }
 
 func (b *books) flow(rec *flowlog.Record) {
@@ -232,8 +233,11 @@ func (e *entry) check(k *soakKind, v6 bool) (wrong []string) {
 	if k.reset {
 		return wrong
 	}
-	bad(e.sent == e.in, "the client sent %d bytes, the load balancer got %d", e.sent, e.in)
-	bad(e.out == e.got, "the load balancer sent %d bytes, the client got %d", e.out, e.got)
+	// A client that takes longer than the load balancer drains, on a computer that is busy, has its close_notify answered by a
+	// reset; and what another goroutine writes last (h2's GOAWAY) may be on the wire before it is counted.
+	late := e.outF&4 != 0
+	bad(e.sent == e.in || late && e.in < e.sent, "the client sent %d bytes, the load balancer got %d", e.sent, e.in)
+	bad(e.out == e.got || e.out < e.got && e.got-e.out < 64, "the load balancer sent %d bytes, the client got %d", e.out, e.got)
 	head := uint32(40) // at least, and more where packets were sent again
 	if v6 {
 		head = 60
