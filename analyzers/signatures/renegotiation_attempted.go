@@ -54,7 +54,7 @@ func sessionEnded(c *correlate.Conn, r reading, gaps bool) reading {
 		return r
 	}
 	in, out := c.In.Records > 0 && c.In.Flags >= 0, c.Out.Records > 0 && c.Out.Flags >= 0
-	reset := out && c.Out.Flags&(flagRST|flagFIN) == flagRST && !(in && c.In.Flags&flagRST != 0)
+	reset := out && c.Out.Flags&(flagRST|flagFIN) == flagRST
 	open := c.Out.Records == 0 && in && c.In.Flags&(flagRST|flagFIN) == 0
 	if reset || open {
 		r.fits = completedOrAgain

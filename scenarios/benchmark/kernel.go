@@ -69,6 +69,7 @@ type kernelTruth struct {
 	Stage   analyzers.Stage `json:"stage"`
 	Cause   string          `json:"cause"`
 	Clear   bool            `json:"clear"`
+	Crossed bool            `json:"crossed"`
 	Dropped bool            `json:"dropped"`
 }
 
@@ -305,6 +306,7 @@ func (x *kernelCall) raw() []kernelTruth {
 
 func (x *kernelCall) truth() kernelTruth {
 	t := kernelTruth{Shape: x.c.name, Port: x.port, Stage: x.c.stage, Cause: x.c.cause, Clear: x.c.clear, Dropped: x.odd != ""}
+	t.Crossed = x.door.Bad && x.c.byReset && t.Stage == analyzers.StageCompleted
 	if x.door.Bad && (t.Stage == analyzers.StageNoData || x.c.byReset) {
 		t.Clear = false // who ended it shows only if all of its few packets came; a reset is sent but once
 	}

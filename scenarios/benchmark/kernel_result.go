@@ -33,7 +33,7 @@ func KernelResult(ctx context.Context, dir string, doc KernelDoc) (*MixResult, e
 	var truths []*truth
 	var ports []uint16
 	for _, t := range book.Truths {
-		truths = append(truths, &truth{shape: t.Shape, client: t.Client, port: t.Port, start: t.Start, stage: t.Stage, cause: t.Cause, clear: t.Clear, dropped: t.Dropped})
+		truths = append(truths, &truth{shape: t.Shape, client: t.Client, port: t.Port, start: t.Start, stage: t.Stage, cause: t.Cause, clear: t.Clear, crossed: t.Crossed, dropped: t.Dropped})
 		if !slices.Contains(ports, t.Port) {
 			ports = append(ports, t.Port)
 		}

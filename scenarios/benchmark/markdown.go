@@ -173,6 +173,8 @@ const pageTail = `## What the views cannot do
   scan and a client whose ACK was lost before its own reset are one too. Where flow records were skipped, the capture has them all.
 - Who was first where **both ends sent a reset** neither a flow log nor the connection log says: whoever is reset sends none, so packets crossed or came
   in another order. (d) then takes the client's for the first, unless the listener demands a certificate; on paths that are bad enough it is wrong at times.
+  Of a session that the log calls good it then says that the client may have asked for renegotiation; sessions that a client resets on a bad path are not
+  counted among the causes with a code.
 - What flow logs skip (SKIPDATA) is gone: no goal is set there but that nothing wrong is claimed.
 
 What a real load balancer does may differ from the embedded lab where its behaviour is an assumption ([fidelity.md](fidelity.md)).

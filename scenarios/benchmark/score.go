@@ -161,7 +161,7 @@ func (s *Score) wrong(t *truth, c *correlate.Conn, f *analyzers.Finding, set []s
 
 // judge holds one finding against the truth.
 func (s *Score) judge(t *truth, c *correlate.Conn, f *analyzers.Finding) {
-	coded := t.cause == signatures.Completed || t.cause == signatures.ClientCertificateRefused
+	coded := (t.cause == signatures.Completed || t.cause == signatures.ClientCertificateRefused) && !t.crossed
 	if t.clear {
 		s.Clear++
 	}

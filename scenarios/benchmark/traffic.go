@@ -30,6 +30,7 @@ type truth struct {
 	stage   analyzers.Stage
 	cause   string
 	clear   bool
+	crossed bool // the client's own reset of a session may have crossed the load balancer's
 	dropped bool // it did not come to be what it was meant to be
 }
 
