@@ -283,7 +283,8 @@ func (r *kernelRun) call(ctx context.Context, c *kernelCase, d *Door) {
 		code = cmd.ProcessState.ExitCode()
 	}
 	if c.code == 0 && err != nil || c.code == 1 && err == nil || code < 0 {
-		x.odd = fmt.Sprintf("%s: exit code %d, %.300s", strings.Join(args, " "), code, strings.TrimSpace(string(out)))
+		said := fmt.Sprintf("%s: exit code %d, %.300s", strings.Join(args, " "), code, strings.TrimSpace(string(out)))
+		x.odd = strings.ReplaceAll(said, r.dir, "DIR")
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
