@@ -39,6 +39,9 @@ func (r *Result) kernel(b *strings.Builder) {
 			for _, o := range m.Odd {
 				fmt.Fprintf(&p, "- not as it was to be: %s\n", strings.Join(strings.Fields(o), " "))
 			}
+			if len(m.Odd) > 0 {
+				p.WriteString("\n")
+			}
 			if len(m.Missing) > 0 {
 				fmt.Fprintf(&p, "Not installed: %s.\n\n", strings.Join(m.Missing, ", "))
 			}
