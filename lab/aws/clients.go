@@ -141,7 +141,10 @@ func NewClients(c sdk.Config) *Clients {
 		CloudWatch: cloudwatch.NewFromConfig(c), WAF: wafv2.NewFromConfig(c), Tags: resourcegroupstaggingapi.NewFromConfig(c),
 		EC2: ec2Client{ec2query.New(c)},
 		// bucket.127.0.0.1 is no host: an endpoint of one's own is asked by path.
-		S3: s3.NewFromConfig(c, func(o *s3.Options) { o.UsePathStyle = endpoint != "" }),
+		S3: s3.NewFromConfig(c, func(o *s3.Options) {
+			o.UsePathStyle = endpoint != ""
+			o.DisableLogOutputChecksumValidationSkipped = true // objects of before 2025 have none: a line on standard error for each
+		}),
 	}
 }
 
