@@ -140,7 +140,7 @@ func (s *tfScope) dynamicMutual(b *hcl.Block) (v Value, leftOut string) {
 			iterator = t.RootName()
 		}
 	}
-	for it := list.ElementIterator(); it.Next(); {
+	if it := list.ElementIterator(); it.Next() {
 		k, e := it.Element()
 		inner := *s
 		inner.each = map[string]cty.Value{iterator: cty.ObjectVal(map[string]cty.Value{"key": k, "value": e})}

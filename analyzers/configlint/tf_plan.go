@@ -135,6 +135,10 @@ func (r *Result) planned(res *planResource, change *planChange, configured map[s
 	if v.Protocol == nil || *v.Protocol != "HTTPS" && *v.Protocol != "TLS" {
 		return
 	}
+	if res.Address == "" {
+		r.problem(at, "a listener without an address: not the JSON of terraform show")
+		return
+	}
 	l := Listener{Address: res.Address, Kind: KindApplication, Protocol: *v.Protocol, At: at}
 	if l.Protocol == "TLS" {
 		l.Kind = KindNetwork
