@@ -48,7 +48,7 @@ func matrixCommand(a *app) *cobra.Command {
 	var policies []string
 	cmd := &cobra.Command{
 		Use:   "matrix [INPUT...]",
-		Short: "Show which clients connect under which policies, as a heat map",
+		Short: "Show which clients connect under which policy, as a heat map",
 		Long:  matrixHelp,
 		Example: `  alblab matrix --clients 'Java*' --clients 'IE*'
   alblab matrix --policy 'TLS13-1-2-*' --format html -o matrix.html
