@@ -60,15 +60,6 @@ type field struct {
 // list is a list of an answer.
 type list []any
 
-// texts makes a list of texts.
-func texts(all []string) list {
-	l := make(list, len(all))
-	for i, s := range all {
-		l[i] = s
-	}
-	return l
-}
-
 // orNil is a text, or nothing if it is empty.
 func orNil(s string) any {
 	if s == "" {

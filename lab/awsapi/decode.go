@@ -148,7 +148,7 @@ func decodeCBOR(body []byte) (map[string]any, error) {
 		return map[string]any{}, nil
 	}
 	mode, err := cbor.DecOptions{
-		MaxNestedLevels: maxDepth, IntDec: cbor.IntDecConvertSigned, DefaultMapType: mapType(),
+		MaxNestedLevels: maxDepth, DefaultMapType: mapType(),
 		MaxArrayElements: 1 << 16, MaxMapPairs: 1 << 16,
 	}.DecMode()
 	if err != nil {

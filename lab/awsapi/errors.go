@@ -14,7 +14,6 @@ type apiError struct {
 	status  int  // 0: 400
 	server  bool // the service's fault, not the caller's
 	extra   out  // further members
-	retry   bool // S3: none; others: a Retry-After header would help
 }
 
 func (e *apiError) Error() string { return e.code + ": " + e.message }

@@ -120,10 +120,8 @@ func (h *shelf) takeNew(name string, lines bool, now time.Time, take func([]byte
 		if _, err := at.ReadAt(buf, from); err != nil && err != io.EOF {
 			return err
 		}
-		whole := len(buf)
-		if lines {
-			whole = bytes.LastIndexByte(buf, '\n') + 1
-		} else {
+		whole := bytes.LastIndexByte(buf, '\n') + 1
+		if !lines {
 			whole = wholeBlocks(buf)
 		}
 		if whole == 0 {

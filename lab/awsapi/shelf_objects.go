@@ -42,7 +42,7 @@ type object struct {
 
 // takeAccess takes lines of the access log for the file of their node and time.
 func (h *shelf) takeAccess(b []byte, base int64, _ time.Time) error {
-	places := lineplaces(b, base)
+	places := linePlaces(b, base)
 	for rec, err := range accesslog.Records(bytes.NewReader(b), nil) {
 		if err != nil {
 			return err
@@ -54,7 +54,7 @@ func (h *shelf) takeAccess(b []byte, base int64, _ time.Time) error {
 
 // takeConnection takes lines of the connection log.
 func (h *shelf) takeConnection(b []byte, base int64, _ time.Time) error {
-	places := lineplaces(b, base)
+	places := linePlaces(b, base)
 	for rec, err := range connlog.Records(bytes.NewReader(b), nil) {
 		if err != nil {
 			return err
@@ -64,7 +64,7 @@ func (h *shelf) takeConnection(b []byte, base int64, _ time.Time) error {
 	return nil
 }
 
-func lineplaces(b []byte, base int64) []place {
+func linePlaces(b []byte, base int64) []place {
 	var all []place
 	for len(b) > 0 {
 		n := bytes.IndexByte(b, '\n')
