@@ -45,7 +45,7 @@ func serveCommand(a *app) *cobra.Command {
 	var f serveFlags
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "Let real clients (curl, browsers) talk to the lab's load balancer",
+		Short: "Let real clients (curl, browsers) talk to the load balancer",
 		Long:  serveHelp,
 		Example: `  alblab serve
   alblab serve --policy FS-1-2-Res-2020-10    # then: curl --tls-max 1.1 -v ...
