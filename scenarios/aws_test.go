@@ -124,7 +124,6 @@ func (r *awsRun) checked(t *testing.T, ctx context.Context, p *scenarios.Plan) *
 func (r *awsRun) options(b *deploy.Build) *terraform.Options {
 	o := &terraform.Options{
 		TerraformDir: b.Dir, VarFiles: b.VarFiles, NoColor: true, Lock: true,
-		ExtraArgs: terraform.ExtraArgs{Apply: []string{"-state=" + b.State}, Destroy: []string{"-state=" + b.State}, Output: []string{"-state=" + b.State}},
 		// ELB delivers logs after the load balancer is gone; its interfaces keep subnets busy.
 		RetryableTerraformErrors: map[string]string{}, MaxRetries: 20, TimeBetweenRetries: 30 * time.Second,
 	}

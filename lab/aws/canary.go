@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"maps"
@@ -46,7 +47,7 @@ func (l *Lab) request(ctx context.Context, listener string, at netip.Addr, path 
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM([]byte(l.c.Outputs.RootsPEM))
+	roots.AppendCertsFromPEM(l.roots)
 	c := &tls.Config{ServerName: l.host, RootCAs: roots, MinVersion: tls.VersionTLS10, NextProtos: []string{"http/1.1"}}
 	if withCertificate && l.c.PKI != nil {
 		cert, err := l.c.PKI.Client(l.goodKind(listener))
@@ -101,11 +102,15 @@ func (l *Lab) certificateName(ctx context.Context, listener string) (string, err
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	var leaf *x509.Certificate
+	between := x509.NewCertPool()
 	t := tls.Client(conn, &tls.Config{
 		InsecureSkipVerify: true, // only the name is read; requests verify against the lab's own CA
 		MinVersion:         tls.VersionTLS10,
 		VerifyConnection: func(s tls.ConnectionState) error {
 			leaf = s.PeerCertificates[0]
+			for _, c := range s.PeerCertificates[1:] {
+				between.AddCert(c)
+			}
 			return nil
 		},
 	})
@@ -114,9 +119,20 @@ func (l *Lab) certificateName(ctx context.Context, listener string) (string, err
 		return "", fmt.Errorf("listener %s: %w", listener, err)
 	}
 	for _, n := range leaf.DNSNames {
-		if !strings.HasPrefix(n, "*.") && n != "localhost" {
+		if strings.HasPrefix(n, "*.") || n == "localhost" {
+			continue
+		}
+		if len(l.roots) > 0 {
 			return n, nil
 		}
+		// ACM issued it: the authority is among those that this machine trusts.
+		chains, err := leaf.Verify(x509.VerifyOptions{DNSName: n, Intermediates: between})
+		if err != nil {
+			return "", fmt.Errorf("listener %s: %w", listener, err)
+		}
+		root := chains[0][len(chains[0])-1]
+		l.roots = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root.Raw})
+		return n, nil
 	}
 	return "", fmt.Errorf("listener %s: its certificate names no host", listener)
 }

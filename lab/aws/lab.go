@@ -31,6 +31,7 @@ type Lab struct {
 	names   map[string]string // listener by ARN
 	first   map[string]mtls   // as found, by listener
 	host    string            // that the server certificate is for
+	roots   []byte            // PEM of its authority
 	relayed bool              // endpoints are not the listeners' own ports
 	dialer  net.Dialer
 	started time.Time
@@ -72,7 +73,8 @@ func Attach(ctx context.Context, c Config) (*Lab, error) {
 		c.Nonce = newNonce()
 	}
 	l := &Lab{
-		c: c, clients: c.Clients, clock: c.Clock, logger: c.Logger, started: c.Clock.Now(),
+		roots: []byte(c.Outputs.RootsPEM),
+		c:     c, clients: c.Clients, clock: c.Clock, logger: c.Logger, started: c.Clock.Now(),
 		ports: map[string]int{}, names: map[string]string{}, first: map[string]mtls{}, now: map[string]mtls{},
 		policies: map[string]string{}, interfaces: map[string]string{},
 	}

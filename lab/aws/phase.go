@@ -165,7 +165,7 @@ func (l *Lab) setModes(ctx context.Context, want map[string]mtls) error {
 func (p *Phase) Endpoint() lab.Endpoint {
 	l := p.lab
 	e := lab.Endpoint{
-		Kind: "aws", LoadBalancer: l.c.Outputs.LoadBalancer(), Host: l.host, Roots: []byte(l.c.Outputs.RootsPEM),
+		Kind: "aws", LoadBalancer: l.c.Outputs.LoadBalancer(), Host: l.host, Roots: l.roots,
 		Ports: map[string]int{}, Policies: map[string]string{}, Capabilities: l.Capabilities(),
 	}
 	for name := range p.spec.Listeners {

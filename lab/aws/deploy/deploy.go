@@ -128,7 +128,8 @@ func (f *Folder) HasState() bool {
 	return false
 }
 
-func (f *Folder) state() string { return filepath.Join(f.dir, "terraform.tfstate") }
+// state is where Terraform keeps it by itself: beside the configuration.
+func (f *Folder) state() string { return filepath.Join(f.config, "terraform.tfstate") }
 
 // Settings are the variables as they were written by the last [Folder.Up], or fs.ErrNotExist.
 func (f *Folder) Settings() (Settings, error) {

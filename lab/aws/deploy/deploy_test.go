@@ -25,9 +25,9 @@ const program = `#!/bin/sh
 here=$(dirname "$0")
 echo "$@" >> "$here/calls"
 command=$1
+state=terraform.tfstate
 for a in "$@"; do
   case $a in
-    -state=*) state=${a#-state=} ;;
     -var-file=*keys*) cp "${a#-var-file=}" "$here/keys-seen"; stat -c %a "${a#-var-file=}" >> "$here/keys-mode" ;;
   esac
 done

@@ -19,7 +19,6 @@ import (
 // Build is what Terraform is called with.
 type Build struct {
 	Dir      string   // the root module
-	State    string   // -state
 	VarFiles []string // -var-file, for apply: the last has the private keys of the server certificates, and Done removes it
 	f        *Folder
 }
@@ -44,7 +43,7 @@ func (f *Folder) Prepare(o Options) (*Build, error) {
 
 // Teardown is what Terraform is called with to destroy.
 func (f *Folder) Teardown() *Build {
-	return &Build{Dir: f.config, State: f.state(), VarFiles: []string{filepath.Join(f.dir, variables)}, f: f}
+	return &Build{Dir: f.config, VarFiles: []string{filepath.Join(f.dir, variables)}, f: f}
 }
 
 // Up builds the lab, or brings it to what the options say, and writes its outputs. out gets Terraform's own words. After an
@@ -57,7 +56,7 @@ func (f *Folder) Up(ctx context.Context, o Options, out io.Writer) (aws.Outputs,
 	}
 	tf, err := f.terraform(ctx, o.Terraform, out)
 	if err == nil {
-		args := []tfexec.ApplyOption{tfexec.State(b.State)}
+		var args []tfexec.ApplyOption
 		for _, v := range b.VarFiles {
 			args = append(args, tfexec.VarFile(v))
 		}
@@ -68,7 +67,7 @@ func (f *Folder) Up(ctx context.Context, o Options, out io.Writer) (aws.Outputs,
 	if err = errors.Join(err, b.Done()); err != nil {
 		return none, err
 	}
-	values, err := tf.Output(ctx, tfexec.State(f.state()))
+	values, err := tf.Output(ctx)
 	if err != nil {
 		return none, fmt.Errorf("reading the lab's outputs: %w", short(ctx, err))
 	}
@@ -108,7 +107,7 @@ func (f *Folder) Down(ctx context.Context, program string, out io.Writer, clock 
 	}
 	end := clock.Now().Add(downFor)
 	for {
-		err := tf.Destroy(ctx, tfexec.State(f.state()), tfexec.VarFile(filepath.Join(f.dir, variables)))
+		err := tf.Destroy(ctx, tfexec.VarFile(filepath.Join(f.dir, variables)))
 		if err == nil {
 			return f.remove(outputsFile)
 		}
