@@ -39,7 +39,7 @@ func kernelLabs() []benchmark.KernelDoc {
 func benchmarkKernelCommand(a *app) *cobra.Command {
 	var quick bool
 	cmd := &cobra.Command{
-		Use:    "benchmark-kernel DIR",
+		Use:    "in-kernel DIR",
 		Short:  "The part of the benchmark that runs in a network namespace of its own",
 		Hidden: true,
 		Args:   exactly(1, "a folder"),
@@ -74,7 +74,7 @@ func benchmarkKernel(ctx context.Context, quick bool) ([]*benchmark.MixResult, e
 		return nil, fmt.Errorf("making a folder for evidence: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	args := []string{"benchmark-kernel", dir}
+	args := []string{"in-kernel", dir}
 	if quick {
 		args = append(args, "--quick")
 	}

@@ -42,7 +42,7 @@ func diagnoseCommand(a *app) *cobra.Command {
 	var f diagnoseFlags
 	cmd := &cobra.Command{
 		Use:   "diagnose LOAD-BALANCER",
-		Short: "Say who fails at a load balancer of yours, why, and what would cure it",
+		Short: "Say who fails at your load balancer, why, and what would cure it",
 		Long:  diagnoseHelp,
 		Example: `  alblab diagnose my-load-balancer --since 1h
   alblab diagnose my-load-balancer --since 26h --until 24h --out yesterday`,
