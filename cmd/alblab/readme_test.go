@@ -30,7 +30,7 @@ func TestReadme(t *testing.T) {
 
 // placeholders are what the README's tables write where a user puts something of their own, and what the test puts there.
 var placeholders = strings.NewReplacer(
-	"./my-logs", "evidence", "443=POLICY", "443=TLS13-1-2-2021-06", "--policy NAME", "--policy 2016-08", "policy NAME", "policy 2016-08",
+	"./my-logs", "evidence", "terraform PATH", "terraform main.tf", "443=POLICY", "443=TLS13-1-2-2021-06", "--policy NAME", "--policy 2016-08", "policy NAME", "policy 2016-08",
 	"policy A B", "policy 2016-08 TLS13-1-2-2021-06", "COMMAND", "run", "'[version, ...]'", "'[version, ...]'", "flow.log", "evidence/flow.log",
 )
 
@@ -38,6 +38,8 @@ var placeholders = strings.NewReplacer(
 var elsewhere = map[string]string{
 	"alblab serve --policy FS-1-2-Res-2020-10": "TestRealClients", "alblab serve": "TestRealClients", "alblab import clients": "TestScripts", "alblab simulate HOST:PORT": "TestSimulateServed",
 	"alblab probe HOST:PORT --as NAME": "TestScripts", "alblab benchmark": "TestScripts/benchmark",
+	"alblab diagnose LOAD-BALANCER --since 1h": "TestDiagnose", "alblab serve --aws-api 127.0.0.1:4566": "TestServeAWS",
+	"alblab aws up": "TestScripts", "alblab aws down": "TestScripts",
 	"alblab ...": "", "alblab run": "TestScripts/run", // the run without names is TestScenarios as well
 }
 
@@ -47,7 +49,7 @@ func inlineScript(t *testing.T, text string) string {
 	require.NoError(t, err)
 	var b strings.Builder
 	n := 0
-	for _, m := range regexp.MustCompile("`(alblab [^`]+)`|(?m)^(alblab [a-z]+ [^`\n]*--[^`\n]+)$").FindAllStringSubmatch(text, -1) {
+	for _, m := range regexp.MustCompile("`(alblab [^`]+)`|(?m)^(alblab [a-z-]+ [^`\n]*--[^`\n]+)$").FindAllStringSubmatch(text, -1) {
 		command := m[1] + m[2]
 		if test, ok := elsewhere[command]; ok {
 			if name, _, _ := strings.Cut(test, "/"); name != "" {
@@ -59,7 +61,13 @@ func inlineScript(t *testing.T, text string) string {
 		n++
 	}
 	require.Greater(t, n, 5, "the README's commands were not found")
-	return b.String() + "-- hello.hex --\n" + string(hello)
+	const listener = `resource "aws_lb_listener" "https" {
+  protocol   = "HTTPS"
+  port       = 443
+  ssl_policy = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
+}
+`
+	return b.String() + "-- hello.hex --\n" + string(hello) + "-- main.tf --\n" + listener
 }
 
 // requireTest fails if no test of this package has the name.
@@ -90,7 +98,7 @@ func readmeScript(text string) (script string, commands int) {
 		case strings.HasPrefix(line, "$ "):
 			b.WriteString("exec " + strings.TrimPrefix(line, "$ ") + "\n")
 			commands++
-		case commands > 0 && !strings.HasPrefix(line, "alblab ") && !strings.Contains(line, "->") && !strings.HasPrefix(line, "go "):
+		case commands > 0 && !strings.HasPrefix(line, "alblab ") && !strings.Contains(line, "->") && !strings.HasPrefix(line, "go ") && !strings.HasPrefix(line, "ALBLAB_"):
 			b.WriteString("stdout " + quotePattern(line) + "\n")
 		}
 	}
