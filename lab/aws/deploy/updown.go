@@ -67,6 +67,7 @@ func (f *Folder) Up(ctx context.Context, o Options, out io.Writer) (aws.Outputs,
 	if err = errors.Join(err, b.Done()); err != nil {
 		return none, err
 	}
+	tf.SetStdout(io.Discard) // the outputs' file has them
 	values, err := tf.Output(ctx)
 	if err != nil {
 		return none, fmt.Errorf("reading the lab's outputs: %w", short(ctx, err))
