@@ -157,7 +157,7 @@ func descriptors() int {
 
 // traffic is what a kind of evidence says of a port of the client's.
 type traffic struct {
-	conns, silent      int // connections; those in which the client sent nothing
+	conns              int
 	lines              int // of the connection log
 	inP, outP          int64
 	inB, outB          int64

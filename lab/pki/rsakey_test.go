@@ -43,7 +43,8 @@ func TestRSAKeys(t *testing.T) {
 				require.NoError(t, rsa.VerifyPSS(&key.PublicKey, crypto.SHA256, digest[:], sig, nil))
 			}
 		}
-		plain, err := rsa.EncryptPKCS1v15(rand.Reader, &key.PublicKey, []byte("premaster")) //nolint:staticcheck // RSA key transport is what old suites do
+		//lint:ignore SA1019 RSA key transport is what old suites do
+		plain, err := rsa.EncryptPKCS1v15(rand.Reader, &key.PublicKey, []byte("premaster"))
 		require.NoError(t, err)
 		back, err := key.Decrypt(rand.Reader, plain, nil)
 		require.NoError(t, err)
