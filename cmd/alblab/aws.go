@@ -35,7 +35,7 @@ type accountFlags struct{ profile, region, endpoint string }
 func (f *accountFlags) add(fl *pflag.FlagSet) {
 	fl.StringVar(&f.profile, "profile", "", "AWS profile `NAME` (else AWS_PROFILE)")
 	fl.StringVar(&f.region, "region", "", "AWS `REGION` (else AWS_REGION, or the profile's)")
-	fl.StringVar(&f.endpoint, "endpoint", "", "call `URL` instead of AWS: 'alblab serve --aws-api'")
+	fl.StringVar(&f.endpoint, "endpoint-url", "", "call `URL` instead of AWS: 'alblab serve --aws-api'")
 }
 
 // config loads the AWS configuration; region is used where none is given.

@@ -44,10 +44,10 @@ func command(t *testing.T, args ...string) (code int, stdout, stderr string) {
 
 func TestAWSPolicies(t *testing.T) {
 	url, _ := awsServer(t)
-	code, out, errs := command(t, "aws", "policies", "--endpoint", url)
+	code, out, errs := command(t, "aws", "policies", "--endpoint-url", url)
 	require.Equal(t, exitDone, code, errs)
 	require.Contains(t, out, "policies compared, 0 differences")
-	code, out, _ = command(t, "aws", "policies", "--endpoint", url, "--format", "json")
+	code, out, _ = command(t, "aws", "policies", "--endpoint-url", url, "--format", "json")
 	require.Equal(t, exitDone, code)
 	var v struct {
 		Schema      string
@@ -62,21 +62,21 @@ func TestAWSPolicies(t *testing.T) {
 
 func TestAWSSweep(t *testing.T) {
 	url, _ := awsServer(t)
-	code, out, errs := command(t, "aws", "sweep", "--endpoint", url)
+	code, out, errs := command(t, "aws", "sweep", "--endpoint-url", url)
 	require.Equal(t, exitDone, code, errs)
 	require.Contains(t, out, "elasticloadbalancing loadbalancer app/alblab/")
 	require.Contains(t, out, "nothing was deleted: --yes deletes")
-	code, out, _ = command(t, "aws", "sweep", "--endpoint", url, "--run", "another")
+	code, out, _ = command(t, "aws", "sweep", "--endpoint-url", url, "--run", "another")
 	require.Equal(t, exitDone, code)
 	require.Equal(t, "nothing is left\n", out)
-	code, out, _ = command(t, "aws", "sweep", "--endpoint", url, "--run", "another", "--format", "json")
+	code, out, _ = command(t, "aws", "sweep", "--endpoint-url", url, "--run", "another", "--format", "json")
 	require.Equal(t, exitDone, code)
 	require.JSONEq(t, `{"schema":"alblab.aws-sweep/1","leftovers":[]}`, out)
 }
 
 func TestAWSUpPlans(t *testing.T) {
 	url, _ := awsServer(t)
-	args := []string{"aws", "up", "--allow", "198.51.100.7/32", "--endpoint", url}
+	args := []string{"aws", "up", "--allow", "198.51.100.7/32", "--endpoint-url", url}
 	code, out, errs := command(t, append(args, "--account", "111122223333")...)
 	require.Equal(t, exitDone, code, errs)
 	require.Equal(t, "nothing was built: --yes builds it\n", out)
@@ -121,7 +121,7 @@ func TestAWSWithoutLab(t *testing.T) {
 func TestAWSThrottled(t *testing.T) {
 	url, api := awsServer(t)
 	api.SetFaults(awsapi.Faults{Expired: true})
-	code, _, errs := command(t, "aws", "policies", "--endpoint", url)
+	code, _, errs := command(t, "aws", "policies", "--endpoint-url", url)
 	require.Equal(t, exitError, code)
 	require.Contains(t, errs, "hint: the credentials have ended")
 	require.Equal(t, 2, strings.Count(errs, "\n"), "one error, one hint")

@@ -35,7 +35,7 @@ func (f *runAWSFlags) add(cmd *cobra.Command) {
 
 // check refuses flags that mean nothing without --lab aws.
 func (f *runAWSFlags) check(cmd *cobra.Command, labName string) error {
-	for _, name := range []string{"outputs", "pki", "plan", "dir", "profile", "region", "endpoint"} {
+	for _, name := range []string{"outputs", "pki", "plan", "dir", "profile", "region", "endpoint-url"} {
 		if labName != "aws" && cmd.Flags().Changed(name) {
 			return usageError(cmd, fmt.Errorf("--%s needs --lab aws", name))
 		}

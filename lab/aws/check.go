@@ -133,7 +133,7 @@ func (k *checker) endpoint() {
 	case k.CheckOptions.Endpoint || !real:
 		k.good("endpoint", "%s, not AWS", k.c.Endpoint)
 	default:
-		k.bad("endpoint", "unset AWS_ENDPOINT_URL (and endpoint_url in ~/.aws/config), or say --endpoint if it is meant",
+		k.bad("endpoint", "unset AWS_ENDPOINT_URL (and endpoint_url in ~/.aws/config), or say --endpoint-url if it is meant",
 			"calls would go to %s, not to AWS", k.c.Endpoint)
 	}
 }
