@@ -39,7 +39,7 @@ var elsewhere = map[string]string{
 	"alblab serve --policy FS-1-2-Res-2020-10": "TestRealClients", "alblab serve": "TestRealClients", "alblab import clients": "TestScripts", "alblab simulate HOST:PORT": "TestSimulateServed",
 	"alblab probe HOST:PORT --as NAME": "TestScripts", "alblab benchmark": "TestScripts/benchmark",
 	"alblab diagnose LOAD-BALANCER --since 1h": "TestDiagnose", "alblab serve --aws-api 127.0.0.1:4566": "TestServeAWS",
-	"alblab aws up": "TestAWSUp", "alblab aws down": "TestAWSUp",
+	"alblab aws up": "TestAWSUpPlans", "alblab aws down": "TestAWSUpPlans",
 	"alblab ...": "", "alblab run": "TestScripts/run", // the run without names is TestScenarios as well
 }
 
