@@ -21,13 +21,13 @@ func raises(f *Finding) bool {
 	return false
 }
 
-// metricFacts holds the metrics against what was found.
+// metricFacts holds the metrics against what was found. Of a metric that the evidence does not have it says nothing.
 func (r *run) metricFacts() []MetricFact {
 	m := r.report.Result.Metrics
-	if !m.Present {
+	sum, ok := m.Sums[tlsErrors]
+	if !ok && !m.Complete { // where all metrics are there, nothing was published as nothing failed
 		return nil
 	}
-	sum := m.Sums[tlsErrors] // nothing is published when nothing failed
 	f := MetricFact{Metric: tlsErrors, Sum: sum, Found: r.raised, Differs: sum != float64(r.raised)}
 	switch {
 	case !f.Differs:

@@ -180,6 +180,8 @@ func (r *run) finish() {
 	for _, k := range kinds {
 		if !r.has[k] && adds[k] != "" {
 			rep.Missing = append(rep.Missing, Missing{k, adds[k]})
+		} else if k == evidence.KindMetrics && r.has[k] && len(rep.Metrics) == 0 {
+			rep.Missing = append(rep.Missing, Missing{k, adds[k] + "; the metrics that are there have no sum of it"})
 		}
 	}
 	rep.Notes = append(rep.Notes, r.notes()...)

@@ -141,9 +141,11 @@ type Load struct {
 
 // Metrics holds the sums of the load balancer's metrics that can be held against connections.
 type Metrics struct {
-	Present bool
-	Sums    map[string]float64 // by metric name; of the whole load balancer, each data point once
-	Ref     map[string]evidence.Ref
+	// Complete says that the evidence holds every metric that was published, as a bundle of the lab does: one that is not
+	// in Sums was 0. Otherwise nothing is known of it.
+	Complete bool
+	Sums     map[string]float64 // by metric name; of the whole load balancer, each data point once
+	Ref      map[string]evidence.Ref
 }
 
 // Options for reading and joining. Nil means the zero value.

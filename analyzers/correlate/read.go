@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"maps"
 	"math"
 
 	"github.com/alblab/alblab/lab/evidence"
@@ -117,57 +118,71 @@ func withFile(err error, file string) error {
 	return fmt.Errorf("%s: %w", file, err)
 }
 
-// metricSums gathers metrics by how they are cut: the whole load balancer's, or by zone where that is all there is.
+// metricSums gathers metrics by how they are cut: the whole load balancer's, or by zone where that is all there is. Between
+// them is bare: what does not say how it was cut.
 type metricSums struct {
-	whole, zones map[string]float64
+	whole, bare, zones map[string]float64
 }
 
 func (r *reader) metrics(rd io.Reader, o *evidence.Options) error {
 	m := &r.b.res.Metrics
-	m.Present = true
 	if m.Sums == nil {
 		m.Sums, m.Ref = map[string]float64{}, map[string]evidence.Ref{}
-		r.series = metricSums{whole: map[string]float64{}, zones: map[string]float64{}}
+		m.Complete = r.bundle.Manifest.Lab != ""
+		r.series = metricSums{whole: map[string]float64{}, bare: map[string]float64{}, zones: map[string]float64{}}
 	}
 	n := 0
+	before := r.b.res.ProblemCount
 	err := each(r, evidence.KindMetrics, o, metric.Records(rd, o), func(s *metric.Series) {
 		n++
-		r.series.add(s, r.b.o.LoadBalancer)
+		if !r.series.add(s, r.b.o.LoadBalancer) {
+			return
+		}
 		if _, ok := m.Ref[s.MetricName]; !ok {
 			m.Ref[s.MetricName] = evidence.Ref{File: o.File, Line: n}
 		}
 	})
-	for name, v := range r.series.zones {
-		m.Sums[name] = v
+	if r.b.res.ProblemCount > before {
+		m.Complete = false
 	}
-	for name, v := range r.series.whole {
-		m.Sums[name] = v
+	for _, from := range []map[string]float64{r.series.zones, r.series.bare, r.series.whole} { // the last one counts
+		maps.Copy(m.Sums, from)
 	}
 	return err
 }
 
-// add counts a series of sums. The dimensions LoadBalancer alone, and AvailabilityZone with LoadBalancer, show the same data
-// twice (source: docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html).
-func (s *metricSums) add(x *metric.Series, lb string) {
-	if x.Namespace != "AWS/ApplicationELB" || (x.Stat != "" && x.Stat != "Sum") {
-		return
+// add counts a series of sums, and says whether it is one. The dimensions LoadBalancer alone, and AvailabilityZone with
+// LoadBalancer, show the same data twice (source:
+// docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html). What the AWS CLI prints
+// names neither namespace nor dimensions: those of the question are not in the answer (source:
+// docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricStatistics.html, and API_GetMetricData.html, which
+// does not name the statistic either). It is taken for the load balancer's.
+func (s *metricSums) add(x *metric.Series, lb string) bool {
+	if x.Namespace != "" && x.Namespace != "AWS/ApplicationELB" || x.Stat != "" && x.Stat != "Sum" {
+		return false
 	}
 	into := s.whole
+	if len(x.Dimensions) == 0 {
+		into = s.bare
+	}
 	for _, d := range x.Dimensions {
 		switch {
 		case d.Name == "LoadBalancer" && lb != "" && d.Value != lb:
-			return
+			return false
 		case d.Name == "AvailabilityZone":
 			into = s.zones
 		case d.Name == "TargetGroup":
-			return
+			return false
 		}
 	}
+	sum := into[x.MetricName]
 	for _, v := range x.Values {
 		if !math.IsNaN(v) && !math.IsInf(v, 0) {
-			into[x.MetricName] += v
+			sum += v
 		}
 	}
+	into[x.MetricName] = sum // 0 too: asked for, and nothing was published
+	return true
 }
 
 // firstFrame is the number of the frame that a person looks at first: the hello's, or the conversation's first.

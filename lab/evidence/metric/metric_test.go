@@ -59,6 +59,13 @@ func TestSeveralStatistics(t *testing.T) {
 	require.Equal(t, "p99", all[2].Stat)
 }
 
+// A metric of which nothing was published in the time that was asked for.
+func TestGetMetricStatisticsOfNothing(t *testing.T) {
+	all, errs := readAll(t, `{"Label":"ClientTLSNegotiationErrorCount","Datapoints":[]}`)
+	require.Empty(t, errs)
+	require.Equal(t, []Series{{Line: 1, MetricName: "ClientTLSNegotiationErrorCount"}}, all)
+}
+
 // The form of https://docs.aws.amazon.com/cli/latest/reference/cloudwatch/get-metric-data.html: newest first.
 func TestGetMetricData(t *testing.T) {
 	all, errs := readAll(t, `{

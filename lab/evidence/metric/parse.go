@@ -20,7 +20,7 @@ const maxFile = 64 << 20
 
 // Records reads metric data, plain or gzip: metrics.json of a bundle (a list of series, or one a line), and what the AWS CLI
 // prints for get-metric-statistics and get-metric-data, also several documents in a row. get-metric-statistics gives a series
-// for each statistic that it holds. Points are put in the order of time. Each series is its own and may be kept.
+// for each statistic that it holds, one without statistic where there are no points. Points are put in the order of time. Each series is its own and may be kept.
 //
 // A damaged object gives an *evidence.ParseError and reading goes on with the next line that begins one; any other error
 // is the reader's and the last.
@@ -265,6 +265,9 @@ func statistics(label, raw json.RawMessage) (all []Series, field, msg string) {
 	for stat, s := range byStat {
 		s.setTimes(times[stat])
 		all = append(all, *s)
+	}
+	if len(all) == 0 && name != "" { // asked for, and nothing was published
+		all = []Series{{MetricName: name}}
 	}
 	slices.SortFunc(all, func(a, b Series) int { return compare(&a, &b) })
 	return all, "", ""
