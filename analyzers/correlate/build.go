@@ -115,12 +115,13 @@ func (b *Builder) joinAccess(x index, conns []*Conn) []*Conn {
 }
 
 // joinWAF attaches WAF records: by request id to the access line, else to the only connection of that client at that time;
-// the rest of a client's records make one connection without a port.
+// the rest of a client's records make one connection without a port. A record without an address of a client, such as the
+// "198.51.100.08" of AWS's own example of GetSampledRequests, is nobody's and stays alone.
 func (b *Builder) joinWAF(conns []*Conn) []*Conn {
 	slices.SortFunc(b.waf, func(p, q wafItem) int { return cmp.Or(cmp.Compare(p.ts, q.ts), compareRefs(p.ref, q.ref)) })
 	var byIP map[netip.Addr][]*Conn
 	var fresh []*Conn
-	lost := map[netip.Addr]*Conn{}
+	lost := map[netip.Addr]*Conn{} // by client, an address
 	for _, w := range b.waf {
 		if g := b.roots[w.root]; g != nil && w.root != 0 && g.conn != nil {
 			b.addWAF(g.conn, w)
@@ -133,18 +134,22 @@ func (b *Builder) joinWAF(conns []*Conn) []*Conn {
 				byIP[c.Client.Addr()] = append(byIP[c.Client.Addr()], c)
 			}
 		}
-		c := only(byIP[w.client], time.UnixMilli(w.ts).UTC())
-		if c == nil {
-			c = lost[w.client]
+		var c *Conn
+		if w.client.IsValid() {
+			if c = only(byIP[w.client], time.UnixMilli(w.ts).UTC()); c == nil {
+				c = lost[w.client]
+			}
 		}
 		if c == nil {
-			if len(lost) >= b.o.MaxConns {
+			if len(fresh) >= b.o.MaxConns {
 				b.res.Overflow++
 				continue
 			}
 			t := time.UnixMilli(w.ts).UTC()
 			c = &Conn{Client: netip.AddrPortFrom(w.client, 0), Start: t, End: t}
-			lost[w.client] = c
+			if w.client.IsValid() {
+				lost[w.client] = c
+			}
 			fresh = append(fresh, c)
 		}
 		b.addWAF(c, w)

@@ -40,7 +40,8 @@ type Flow struct {
 
 // Conn is one connection, or one attempt to make one: everything that the evidence says of it.
 type Conn struct {
-	// Client has port 0 where only a WAF record names the client. Server's address is the zero Addr where neither flow
+	// Client has port 0 where only a WAF record names the client, and is the zero AddrPort where the log has no address: what has
+	// none is joined by trace id and request id alone. Server's address is the zero Addr where neither flow
 	// log nor capture shows it; its port is the listener's, 0 if unknown.
 	Client, Server netip.AddrPort
 	Start, End     time.Time // of what is known of it; flow logs give whole seconds

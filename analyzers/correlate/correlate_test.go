@@ -69,6 +69,15 @@ func (e *evidenceOf) access(client string, port uint16, when float64, trace, roo
 	e.adds = append(e.adds, func(b *Builder) { b.Access(r, ref) })
 }
 
+// nobody adds a request that the access log shows without a client.
+func (e *evidenceOf) nobody(port uint16, when float64, trace string) {
+	r := &accesslog.Record{
+		Type: "https", Time: at(when), RequestCreationTime: at(when - 0.01), Request: fmt.Sprintf("GET https://lab.example:%d/ HTTP/1.1", port), ConnTraceID: trace,
+	}
+	ref := e.ref("access.log")
+	e.adds = append(e.adds, func(b *Builder) { b.Access(r, ref) })
+}
+
 func (e *evidenceOf) waf(client string, when float64, root, action string) {
 	r := &waflog.Record{Timestamp: at(when).UnixMilli(), Action: action, HTTPRequest: waflog.Request{ClientIP: client, RequestID: root}}
 	ref := e.ref("waf.log")
@@ -306,6 +315,31 @@ func TestJoin(t *testing.T) {
 				e.waf("203.0.113.10", 2, "1-b", "ALLOW")
 			},
 			want: []string{"203.0.113.10:0>:0 +1 waf=2 blocked=1"},
+		},
+		{
+			name: "WAF records without an address are nobody's: the example of GetSampledRequests has 198.51.100.08",
+			add: func(e *evidenceOf) {
+				e.waf("198.51.100.08", 1, "", "BLOCK")
+				e.waf("198.51.100.08", 2, "", "ALLOW")
+				e.waf("", 2.5, "", "ALLOW")
+			},
+			want: []string{
+				"invalid AddrPort>:0 +1 waf=1 blocked=1", "invalid AddrPort>:0 +2 waf=1 blocked=0", "invalid AddrPort>:0 +2.5 waf=1 blocked=0",
+			},
+		},
+		{
+			name: "lines without an address are joined by nothing but ids",
+			add: func(e *evidenceOf) {
+				e.nobody(443, 1, "")
+				e.nobody(443, 1.5, "")
+				e.waf("", 1.5, "", "BLOCK")
+				e.nobody(443, 3, "TID_1")
+				e.nobody(443, 4, "TID_1")
+			},
+			want: []string{
+				"invalid AddrPort>:443 +0.99 requests=1", "invalid AddrPort>:443 +1.49 requests=1", "invalid AddrPort>:0 +1.5 waf=1 blocked=1",
+				"invalid AddrPort>:443 +2.99 requests=2",
+			},
 		},
 		{
 			name: "a WAF log without an access log: the only connection of that moment",

@@ -49,10 +49,13 @@ func newIndex(conns []*Conn) index {
 }
 
 // join gives each item of one key its connection: the first free one whose time fits, closely if possible; an item that
-// finds none makes a connection of its own. It returns the new ones. The work is linear in the lists, which are sorted.
+// finds none makes a connection of its own, and so does each that has no client's address. It returns the new ones. The work is linear in the lists, which are sorted.
 func (x index) join(key portKey, items []*item) []*Conn {
 	slices.SortStableFunc(items, func(p, q *item) int { return cmp.Or(p.start.Compare(q.start), p.end.Compare(q.end)) })
 	conns := x[key]
+	if !key.client.Addr().IsValid() { // nobody knows whose they are
+		conns = nil
+	}
 	for _, slack := range []time.Duration{nearSlack, farSlack} {
 		i := 0
 		for _, it := range items {
@@ -94,7 +97,7 @@ func (x index) join(key portKey, items []*item) []*Conn {
 		fresh = append(fresh, c)
 	}
 	if len(fresh) > 0 {
-		x[key] = append(conns, fresh...)
+		x[key] = append(x[key], fresh...)
 		sortConns(x[key])
 	}
 	return fresh
@@ -219,7 +222,7 @@ func (b *Builder) gatherLoose() {
 		if from.IsZero() {
 			from = l.rec.Time
 		}
-		if g == nil || g.client != l.client || g.port != l.port || from.Sub(g.end) > b.o.IdleTimeout {
+		if g == nil || !l.client.Addr().IsValid() || g.client != l.client || g.port != l.port || from.Sub(g.end) > b.o.IdleTimeout {
 			g = &accessGroup{client: l.client, port: l.port}
 			b.groups = append(b.groups, g)
 		}
