@@ -78,7 +78,7 @@ func TestRefused(t *testing.T) {
 	}{
 		{"IPv4", client4, node4, 164, shape{3, 328, 2, flowlog.Accept}, shape{3, 164, 22, flowlog.Accept}},
 		{"IPv6", client6, node6, 164, shape{3, 388, 2, flowlog.Accept}, shape{3, 224, 22, flowlog.Accept}},
-		// A hello with a post-quantum key share: two segments, 60 + 52 + 1500 + 111.
+		// A hello with a post-quantum key share: two segments, of 1420 and 87 bytes: 60 + 52 + 1472 + 139.
 		{"two segments", client4, node4, 1507, shape{4, 1723, 2, flowlog.Accept}, shape{3, 164, 22, flowlog.Accept}},
 	}
 	for _, tt := range tests {

@@ -45,7 +45,9 @@ func TestTshark(t *testing.T) {
 			require.Equal(t, []string{"7777\t10.0.1.10,203.0.113.10"}, show("frame.number == 1", "vxlan.vni", "ip.src"))
 		}
 		// And we see the same as tshark, frame by frame.
-		for i, c := range conversations(t, file, nil) {
+		convs := conversations(t, file, nil)
+		require.Len(t, convs, 2)
+		for i, c := range convs {
 			require.Equal(t, 4+6*i, c.HelloFrame)
 			require.Equal(t, 6+6*i, c.EndFrame)
 		}
