@@ -115,6 +115,7 @@ func (r *Report) likely() string {
 
 func (r *Report) nextBreaks() (steps []Step) {
 	switch c := r.Choices; {
+	case c.Nearest != nil && c.Nearest.Policy == r.To: // not while it breaks somebody
 	case c.Nearest != nil && c.Nearest.Policy == r.From:
 		steps = append(steps, Step{Text: fmt.Sprintf("Stay with %s for now: of the policies that keep everyone it is the nearest to %s.", Short(r.From), Short(r.To))})
 		if c.Strictest != nil && c.Strictest.Policy != r.From {
@@ -175,7 +176,7 @@ func priceWords(price []string) string {
 
 func (r *Report) nextUnknown() []Step {
 	steps := r.settle(true)
-	if c := r.Choices.Nearest; c != nil {
+	if c := r.Choices.Nearest; c != nil && c.Policy != r.To {
 		steps = append(steps, Step{Text: fmt.Sprintf("Or take %s, which is known to keep everyone. %s", Short(c.Policy), priceWords(c.Price))})
 	}
 	return steps

@@ -133,13 +133,12 @@ func (q *Question) client(c *Client, t *Traffic, verdicts []Judgement, guesses *
 	return out
 }
 
-// weight orders what a client's connections show, the worst highest.
+// weight orders what a client's connections show, the worst highest. An attempt that fails today says nothing of the others.
 func weight(v *Judgement) int {
-	w := map[Effect]int{Keeps: 0, Unknown: 2, Breaks: 4}[v.Effect]
 	if v.Fails {
-		w = map[Effect]int{Keeps: 0, Unknown: 1, Breaks: 1}[v.Effect]
+		return map[Effect]int{Keeps: 0, Unknown: 1, Breaks: 1}[v.Effect]
 	}
-	return w
+	return map[Effect]int{Keeps: 2, Unknown: 3, Breaks: 4}[v.Effect]
 }
 
 // seen says in short what a client was seen with.

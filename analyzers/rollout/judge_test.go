@@ -1,0 +1,61 @@
+package rollout
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/alblab/alblab/clients/catalog"
+	"github.com/alblab/alblab/lab/evidence"
+)
+
+// TestFailedAttemptsDoNotCount: a client that keeps, keeps also if one of its attempts came to nothing.
+func TestFailedAttemptsDoNotCount(t *testing.T) {
+	var log strings.Builder
+	for i := range 20 {
+		log.WriteString(connection(i, "198.51.100.1", "TLSv1.3", "TLS_AES_128_GCM_SHA256", "x25519", "Success"))
+	}
+	log.WriteString(connection(100, "198.51.100.1", "", "", "", "Failed:UnmappedConnectionError"))
+	traffic, err := Read(t.Context(), []Input{text(evidence.KindConnection, log.String())}, nil)
+	require.NoError(t, err)
+	r := Judge(question(t, "TLS13-1-2-2021-06", "TLS13-1-2-Res-PQ-2025-09"), traffic)
+	require.EqualValues(t, 1, r.Keeps.Clients)
+	require.Zero(t, r.Unknown.Clients)
+	require.EqualValues(t, 1, r.FailsToday.Connections)
+	require.Equal(t, "Safe to change: the one client keeps connecting", r.Answer().Headline)
+}
+
+// TestRefusedAttemptsDoNotCount: the same of captures, where one address has a client that is served and one that is refused
+// before and after.
+func TestRefusedAttemptsDoNotCount(t *testing.T) {
+	var list []*catalog.Client
+	for _, c := range catalog.All() {
+		if c.Name == "IE 6 XP" || c.Name == "Chrome 133 (uTLS)" {
+			list = append(list, c)
+		}
+	}
+	require.Len(t, list, 2)
+	in := Input{Kind: evidence.KindCapture, Name: "capture.pcap", Open: func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(captured(t, list))), nil
+	}}
+	traffic, err := Read(t.Context(), []Input{in}, &ReadOptions{By: ByNetwork})
+	require.NoError(t, err)
+	require.Len(t, traffic.Clients, 1)
+	r := Judge(question(t, "TLS13-1-2-2021-06", "TLS13-1-2-Res-2021-06"), traffic)
+	require.Equal(t, Keeps, r.Clients[0].Effect)
+	require.Zero(t, r.Breaks)
+	a := r.Answer()
+	require.Equal(t, Keeps, a.Effect, a.Headline)
+}
+
+// TestAdviceIsAnother: what is to be taken instead of a policy is not that policy.
+func TestAdviceIsAnother(t *testing.T) {
+	to := "ELBSecurityPolicy-TLS13-1-2-2021-06"
+	r := &Report{To: to, Choices: Choices{Nearest: &Choice{Policy: to}, Strictest: &Choice{Policy: to}}}
+	for _, s := range append(r.nextBreaks(), r.nextUnknown()...) {
+		require.NotContains(t, s.Text, "ake "+Short(to))
+	}
+}
