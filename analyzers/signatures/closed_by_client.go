@@ -19,7 +19,11 @@ func closedByClient() *analyzers.Analyzer {
 					return f, false
 				}
 				message := "the client ended the connection before the handshake was complete"
-				if a := viewOf(c).clientAlert; a != nil {
+				v := viewOf(c)
+				switch a := v.clientAlert; {
+				case v.noHello:
+					message = "the client ended the connection, and sent no hello"
+				case a != nil:
 					message = "the client ended the handshake with the alert " + a.Name() + alertMeans(*a)
 				}
 				return byReading(r, message), true

@@ -156,6 +156,8 @@ func (v *view) words() string {
 		w = fmt.Sprintf("the packets show %d bytes of the client that are not TLS", v.clientBytes)
 	case v.incomplete:
 		w = "the packets show the beginning of a hello"
+	case v.noHello:
+		w = "the packets show the client's first bytes, which are no hello"
 	case !v.serverHello:
 		w = "the packets show a hello"
 	case v.finished && v.version < wire.TLS13:

@@ -16,6 +16,7 @@ type view struct {
 	first       []byte // the client's first bytes, where they are not TLS
 	damage      string // why the hello cannot be read, "" if it can or is not complete
 	incomplete  bool   // the hello began and did not end
+	noHello     bool   // its first record is none of a handshake
 	tooLarge    bool   // it says that it is longer than a load balancer reads
 	serverHello bool
 	version     wire.Version
@@ -87,6 +88,7 @@ func viewOf(c *correlate.Conn) view {
 	if p.HelloErr != nil {
 		v.damage = p.HelloErr.Error()
 		v.tooLarge = helloLen(p.HelloBytes) > helloMost
+		v.noHello = len(p.HelloBytes) > 0 && (p.HelloBytes[0] == 20 || p.HelloBytes[0] == 21 || p.HelloBytes[0] == 23) // RFC 8446, section 5.1
 	}
 	v.silent = p.EndedBy == capture.SideServer && p.Ending == capture.EndingFIN && p.FromServer.Alert == nil &&
 		p.FromClient.Data > 0 && (p.Ended.Sub(p.FromClient.DataEnd) >= patience || v.incomplete && p.Ended.Sub(p.Start) >= patience)
@@ -98,7 +100,7 @@ func viewOf(c *correlate.Conn) view {
 	switch server, client := p.FromServer.Alert, p.FromClient.Alert; {
 	case server != nil && (client == nil || p.FromServer.AlertFrame <= p.FromClient.AlertFrame):
 		v.ended = capture.SideServer
-	case client != nil:
+	case client != nil && v.damage == "": // in place of a hello it ends no handshake
 		v.ended = capture.SideClient
 	}
 	v.leftUnheard = v.ended == capture.SideClient && p.FromClient.Lost && p.FromClient.Alert == nil

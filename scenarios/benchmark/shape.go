@@ -60,6 +60,7 @@ func shapes() []*shape {
 		{"no-common-scheme", 25, noCommonScheme},
 		{"fallback", 20, fallback},
 		{"malformed", 25, malformed},
+		{"no-hello", 10, noHello},
 		{"too-large", 15, tooLarge},
 		{"plain-http", 35, notTLS("GET / HTTP/1.1\r\nHost: lab.alblab.example\r\n\r\n")},
 		{"ssh", 10, notTLS("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u7\r\n")},

@@ -133,6 +133,13 @@ func malformed(g *generator, d *deed) {
 	refused(d, signatures.MalformedHello)
 }
 
+// noHello begins with another record of TLS: an alert, a ChangeCipherSpec, application data.
+func noHello(g *generator, d *deed) {
+	raw := [][]byte{{21, 3, 1, 0, 2, 2, 40}, {21, 3, 3, 0, 2, 1, 0}, {20, 3, 3, 0, 1, 1}, append([]byte{23, 3, 3, 0, 60}, make([]byte, 60)...)}[g.IntN(4)]
+	d.profile = &clients.Profile{Name: "no-hello", Doc: "a record of TLS that is no hello", Kind: clients.KindRaw, Raw: raw}
+	refused(d, signatures.MalformedHello)
+}
+
 func tooLarge(g *generator, d *deed) {
 	n := 1<<16 + g.IntN(1<<16)
 	raw := append([]byte{22, 3, 1, 0x40, 0, 1, byte(n >> 16), byte(n >> 8), byte(n), 3, 3}, make([]byte, 200+g.IntN(6000))...)
