@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"regexp"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,6 +30,7 @@ func awsUpCommand(a *app) *cobra.Command {
 	var (
 		account                     accountFlags
 		dir, config, program, owner string
+		boundary                    string
 		accounts, allow             []string
 		lasts                       time.Duration
 		noMirror, yes               bool
@@ -44,6 +46,7 @@ func awsUpCommand(a *app) *cobra.Command {
 	fl.StringSliceVar(&allow, "allow", nil, "who may connect: `CIDR`, such as 198.51.100.7/32")
 	fl.DurationVar(&lasts, "for", 4*time.Hour, "how long until the lab expires")
 	fl.StringVar(&owner, "owner", os.Getenv("USER"), "`NAME` for the tag alblab:owner")
+	fl.StringVar(&boundary, "permissions-boundary", "", "`ARN` of the policy that bounds the lab's roles: alblab-boundary, with the runner's own policies")
 	fl.BoolVar(&noMirror, "no-mirror", false, "no packet captures: cheaper, and scenarios that need packets are skipped")
 	fl.StringVar(&config, "config", "", "a copy of the `FOLDER` terraform/ to use instead of the program's own")
 	fl.StringVar(&program, "terraform", "", "the `PROGRAM` (default terraform, else tofu)")
@@ -59,6 +62,9 @@ func awsUpCommand(a *app) *cobra.Command {
 		}
 		if len(accounts) != 1 {
 			return usageError(cmd, errors.New("--account: name the one account that may be used"))
+		}
+		if boundary != "" && !isPolicyARN(boundary) {
+			return usageError(cmd, fmt.Errorf("--permissions-boundary %s: want the ARN of an IAM policy, such as arn:aws:iam::111122223333:policy/alblab-boundary", boundary))
 		}
 		if owner == "" {
 			owner = "alblab"
@@ -96,7 +102,7 @@ func awsUpCommand(a *app) *cobra.Command {
 		}
 		return a.up(cmd, dir, config, deploy.Options{
 			Spec: plan.Spec, Region: c.AWS.Region, Account: r.Account, Owner: owner, Expires: time.Now().Add(lasts), AllowedCIDRs: prefixes,
-			NoMirror: noMirror, Terraform: program,
+			Boundary: boundary, NoMirror: noMirror, Terraform: program,
 		})
 	}
 	return cmd
@@ -120,6 +126,11 @@ func (a *app) up(cmd *cobra.Command, dir, config string, o deploy.Options) error
 	fmt.Fprintln(a.out, "run scenarios: alblab run --lab aws")
 	fmt.Fprintln(a.out, "take it down:  alblab aws down")
 	return nil
+}
+
+// isPolicyARN is the condition of terraform/variables.tf.
+func isPolicyARN(s string) bool {
+	return regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:policy/`).MatchString(s)
 }
 
 // parseAllowed reads who may connect.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"io/fs"
 	"net/netip"
 	"os"
@@ -85,6 +86,33 @@ func options(t *testing.T, path string) Options {
 		Spec: plan.Spec, Region: "us-east-1", Account: "111122223333", Owner: "tester", Expires: time.Date(2026, 11, 22, 20, 0, 0, 0, time.UTC),
 		AllowedCIDRs: []netip.Prefix{netip.MustParsePrefix("198.51.100.7/32")}, Terraform: path,
 	}
+}
+
+// TestBoundary: the runner's policies let it make roles within a boundary only; the settings name it under the name of
+// Terraform's variable, and a lab that is up keeps it.
+func TestBoundary(t *testing.T) {
+	const boundary = "arn:aws:iam::111122223333:policy/alblab-boundary"
+	_, path := fake(t)
+	f, err := Open(filepath.Join(t.TempDir(), "lab"), "")
+	require.NoError(t, err)
+	variable, err := os.ReadFile(filepath.Join(f.config, "variables.tf"))
+	require.NoError(t, err)
+	require.Contains(t, string(variable), `variable "permissions_boundary"`)
+	o := options(t, path)
+	read := func() map[string]any {
+		_, err := f.Up(t.Context(), o, io.Discard)
+		require.NoError(t, err)
+		b, err := os.ReadFile(filepath.Join(f.Dir(), variables))
+		require.NoError(t, err)
+		var s map[string]any
+		require.NoError(t, json.Unmarshal(b, &s))
+		return s
+	}
+	require.NotContains(t, read(), "permissions_boundary")
+	o.Boundary = boundary
+	require.Equal(t, boundary, read()["permissions_boundary"])
+	o.Boundary = ""
+	require.Equal(t, boundary, read()["permissions_boundary"])
 }
 
 func TestUpAndDown(t *testing.T) {

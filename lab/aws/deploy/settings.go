@@ -30,6 +30,7 @@ type Settings struct {
 	AllowedAccountIDs []string                `json:"allowed_account_ids"`
 	Mirror            *struct{}               `json:"mirror"`
 	ForwardTarget     bool                    `json:"forward_target"`
+	Boundary          string                  `json:"permissions_boundary,omitempty"`
 
 	TrustStore         string                       `json:"trust_store"`
 	RevocationLists    string                       `json:"revocation_lists"`
@@ -50,6 +51,7 @@ type Options struct {
 	Owner        string
 	Expires      time.Time
 	AllowedCIDRs []netip.Prefix // who may connect
+	Boundary     string         // ARN of the policy that bounds the lab's roles (terraform/policies/boundary.json); "": none, or the one that it has
 	NoMirror     bool           // no captures: cheaper, and scenarios that need packets are skipped
 	Host         string         // in the server certificates; "": lab.alblab.example
 	Terraform    string         // the program; "": terraform, else tofu, in PATH
@@ -64,13 +66,16 @@ const defaultHost = "lab.alblab.example"
 func (f *Folder) prepare(o *Options) (private map[string]string, err error) {
 	s := Settings{
 		Listeners: map[string]lab.Listener{}, WAF: o.Spec.WAF, AllowedCIDRs: o.AllowedCIDRs, ExpiresAt: stamp(o.Expires), Region: o.Region,
-		Owner: o.Owner, AllowedAccountIDs: []string{o.Account}, ServerCertificates: map[string]serverCertificate{},
+		Owner: o.Owner, AllowedAccountIDs: []string{o.Account}, ServerCertificates: map[string]serverCertificate{}, Boundary: o.Boundary,
 	}
 	if !o.NoMirror {
 		s.Mirror = &struct{}{}
 	}
 	if old, err := f.Settings(); err == nil && f.HasState() {
 		s.RunID = old.RunID
+		if s.Boundary == "" {
+			s.Boundary = old.Boundary // the runner's policies forbid to take it away
+		}
 		if !slices.Equal(old.AllowedAccountIDs, s.AllowedAccountIDs) || old.Region != s.Region {
 			return nil, &aws.Problem{
 				Err:  fmt.Errorf("this folder's lab is up in account %s, region %s", strings.Join(old.AllowedAccountIDs, ","), old.Region),
