@@ -101,16 +101,12 @@ func (b *Bundle) add(name string) {
 		b.skip(name, "a marker that AWS writes to try its permission")
 		return
 	}
-	f, err := b.FS.Open(name)
+	f, err := openRegular(b.FS, name)
 	if err != nil {
 		b.skip(name, err.Error())
 		return
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		b.skip(name, "not a regular file")
-		return
-	}
 	first, err := readSome(Decompress(f), sniffLen)
 	var damaged *damageError
 	if err != nil && !errors.As(err, &damaged) {
@@ -166,8 +162,11 @@ func (b *Bundle) OpenFile(name string) (io.ReadCloser, error) {
 	if !fs.ValidPath(name) {
 		return nil, fmt.Errorf("opening %q: not a path inside of the bundle", name)
 	}
-	f, err := b.FS.Open(name)
-	if err != nil {
+	f, err := openRegular(b.FS, name)
+	switch {
+	case errors.Is(err, errNotRegular):
+		return nil, fmt.Errorf("opening evidence: %s: %w", b.show(name), err)
+	case err != nil:
 		return nil, fmt.Errorf("opening evidence: %w", err)
 	}
 	return f, nil

@@ -58,7 +58,7 @@ var errNotManifest = errors.New("not a bundle's manifest")
 
 // ReadManifest reads manifest.json at the root of fsys. A folder without one gives fs.ErrNotExist.
 func ReadManifest(fsys fs.FS) (Manifest, error) {
-	f, err := fsys.Open(ManifestName)
+	f, err := openRegular(fsys, ManifestName)
 	if err != nil {
 		return Manifest{}, fmt.Errorf("reading the bundle's manifest: %w", err)
 	}

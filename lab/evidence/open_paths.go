@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -25,6 +26,7 @@ func OpenPaths(paths ...string) (*Bundle, error) {
 	all := newStoreFS()
 	seen := make(map[string]bool) // by path on disk
 	shown := make(map[string]string)
+	var left []Skipped
 	add := func(disk string, size int64) {
 		if clean := filepath.Clean(disk); !seen[clean] {
 			seen[clean] = true
@@ -51,8 +53,13 @@ func OpenPaths(paths ...string) (*Bundle, error) {
 			if err != nil {
 				return err
 			}
-			if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
+			switch info, err := os.Stat(name); {
+			case err != nil:
+				left = append(left, Skipped{name, err.Error()})
+			case info.Mode().IsRegular():
 				add(name, info.Size())
+			case !d.IsDir():
+				left = append(left, Skipped{name, errNotRegular.Error()})
 			}
 			return nil
 		})
@@ -60,8 +67,29 @@ func OpenPaths(paths ...string) (*Bundle, error) {
 			return nil, fmt.Errorf("opening evidence: %w", err)
 		}
 	}
-	b := &Bundle{FS: all, Manifest: Manifest{Schema: Schema}, shown: shown}
+	b := &Bundle{FS: all, Manifest: Manifest{Schema: Schema}, shown: shown, Skipped: left}
 	return b, b.recognise(true)
+}
+
+// errNotRegular says why a file is left out.
+var errNotRegular = errors.New("not a regular file")
+
+// openRegular opens a file unless it is none: to open a named pipe waits until somebody writes to it.
+func openRegular(fsys fs.FS, name string) (fs.File, error) {
+	if s, ok := fsys.(fs.StatFS); ok { // those of the operating system are
+		if info, err := s.Stat(name); err == nil && !info.Mode().IsRegular() {
+			return nil, errNotRegular
+		}
+	}
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		f.Close()
+		return nil, errNotRegular
+	}
+	return f, nil
 }
 
 // nameInBundle makes a path inside of a bundle from one on disk, one that is not there yet.
