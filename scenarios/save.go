@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -20,7 +19,7 @@ func withAttempts(b *evidence.Bundle, attempts []*attempt) (*evidence.Bundle, er
 	if err != nil {
 		return nil, err
 	}
-	if err := copyFiles(s, b); err != nil {
+	if err := s.Copy(b); err != nil {
 		return nil, err
 	}
 	out, err := s.Append(attemptsFile, evidence.KindAttempts, "")
@@ -58,44 +57,6 @@ func (a *attempt) json() ([]byte, error) {
 	return append(append(who[:len(who)-1], ','), saw[1:]...), nil
 }
 
-// copyFiles appends every file of a bundle to a store, as it is.
-func copyFiles(s *evidence.Store, b *evidence.Bundle) error {
-	for _, f := range b.Manifest.Files {
-		if err := copyFile(s, b, f); err != nil {
-			return fmt.Errorf("copying %s: %w", f.Name, err)
-		}
-	}
-	return nil
-}
-
-func copyFile(s *evidence.Store, b *evidence.Bundle, f evidence.File) error {
-	in, err := b.OpenFile(f.Name)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := s.Append(f.Name, f.Kind, f.Format)
-	if err != nil {
-		return err
-	}
-	// Bytes, not records: the manifest says how many records there are.
-	buf := make([]byte, 32<<10)
-	for {
-		n, err := in.Read(buf)
-		if n > 0 {
-			if _, err := out.WriteHeader(buf[:n]); err != nil {
-				return err
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
 // reportFile is the verdicts beside the evidence.
 const reportFile = "report.json"
 
@@ -108,26 +69,13 @@ func (r *Report) Save(dir string) error {
 		if i > 0 {
 			into = filepath.Join(dir, fmt.Sprintf("lab-%d", i+1))
 		}
-		errs = append(errs, saveBundle(into, b))
+		errs = append(errs, b.Save(into))
 	}
 	text, err := r.JSON()
 	if err == nil {
 		err = os.WriteFile(filepath.Join(dir, reportFile), text, 0o644)
 	}
 	return errors.Join(append(errs, err)...)
-}
-
-func saveBundle(dir string, b *evidence.Bundle) error {
-	s, err := evidence.NewStore(dir, nil)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	if err := copyFiles(s, b); err != nil {
-		return err
-	}
-	_, err = s.Seal(b.Manifest)
-	return err
 }
 
 // JSON is the report as text, indented, with a line end.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/alblab/alblab/lab"
 	"github.com/alblab/alblab/lab/embedded"
+	"github.com/alblab/alblab/lab/evidence"
 	"github.com/alblab/alblab/lab/gateway"
 	"github.com/alblab/alblab/lab/pki"
 )
@@ -116,15 +117,32 @@ func listen(l *embedded.Lab, spec lab.Spec, f *serveFlags) ([]door, error) {
 func (a *app) finish(ctx context.Context, l *embedded.Lab, out string, p *printer) error {
 	ctx, cancel := cleanContext(ctx)
 	defer cancel()
-	_, err := l.Collect(ctx) // writes out the open flow-log windows and the manifest
+	b, err := l.Collect(ctx) // writes out the open flow-log windows and the manifest
 	err = errors.Join(err, l.Close())
 	p.stop()
 	if err != nil && out != "" {
-		err = hint(firstLine(err), "what was written before is in %s: alblab analyze %s", out, shellQuote(out))
+		err = keepElsewhere(firstLine(err), b, out)
 	} else if out != "" {
 		fmt.Fprintf(a.out, "evidence is in %s: alblab analyze %s\n", out, shellQuote(out))
 	}
 	return errors.Join(err, a.out.Flush())
+}
+
+// keepElsewhere writes the evidence that the folder could not take to a temporary one, whole, and adds to the error where it is.
+func keepElsewhere(err error, b *evidence.Bundle, out string) error {
+	err = fmt.Errorf("keeping the evidence in %s: %w", out, err)
+	if b == nil {
+		return hint(err, "what was written before is in %s: alblab analyze %s", out, shellQuote(out))
+	}
+	spare, terr := os.MkdirTemp("", "alblab-serve-")
+	if terr == nil {
+		terr = b.Save(spare)
+	}
+	if terr != nil {
+		err = fmt.Errorf("%w; nor elsewhere: %w", err, firstLine(terr))
+		return hint(err, "make room; what was written is in %s: alblab analyze %s", out, shellQuote(out))
+	}
+	return hint(err, "the evidence was kept in %s instead: alblab analyze %s", spare, shellQuote(spare))
 }
 
 // writeKeys writes the server's authority for the user's clients, and client certificates where a listener asks for one,

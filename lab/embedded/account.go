@@ -112,6 +112,16 @@ func (l *Lab) TrustStores() ([]awsapi.TrustStore, error) {
 
 // ModifyListener implements [awsapi.Account]: another security policy or mode of mutual TLS, from the next handshake on.
 func (l *Lab) ModifyListener(name string, c awsapi.Change) error {
+	if err := l.modifyListener(name, c); err != nil {
+		return err
+	}
+	if l.evidence != nil {
+		l.evidence.note(l.announce())
+	}
+	return nil
+}
+
+func (l *Lab) modifyListener(name string, c awsapi.Change) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	i := slices.IndexFunc(l.listeners, func(x listener) bool { return x.name == name })
@@ -187,7 +197,9 @@ func (l *Lab) Evidence(ctx context.Context, open bool) (*evidence.Bundle, error)
 	if err != nil {
 		return nil, err
 	}
-	return l.evidence.bundle(m, nil)
+	b, err := l.evidence.bundle(m)
+	l.evidence.note(err)
+	return b, err
 }
 
 // Samples implements [awsapi.Account].

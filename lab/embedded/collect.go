@@ -31,6 +31,18 @@ func (l *Lab) Collect(ctx context.Context) (*evidence.Bundle, error) {
 	return l.evidence.snapshot(m)
 }
 
+// announce lets the evidence's folder say what run it is of, before there is an end.
+func (l *Lab) announce() error {
+	if l.evidence == nil {
+		return nil
+	}
+	m, err := l.manifest()
+	if err != nil {
+		return err
+	}
+	return l.evidence.store.Announce(m)
+}
+
 // manifest describes the run.
 func (l *Lab) manifest() (evidence.Manifest, error) {
 	spec, err := l.specJSON()

@@ -145,7 +145,7 @@ func (l *Lab) start(settings lab.Embedded, o *Options) error {
 	if o.WallClock && l.evidence != nil {
 		l.stopFlush = l.evidence.flushEvery(l.clock)
 	}
-	return nil
+	return l.announce()
 }
 
 func (l *Lab) startNetwork(seed uint64, o *Options) error {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -35,11 +36,12 @@ type recorder struct {
 	clock   func() time.Time
 	elb     string
 	problem atomic.Pointer[error] // the first record that could not be written, nil in a sane run
-	flushed problems              // what flushEvery could not write
+	kept    problems              // what could not be written where it belongs
+	logger  *slog.Logger
 }
 
 func newRecorder(l *Lab, settings lab.Embedded, o *Options) (*recorder, error) {
-	r := &recorder{clock: l.clock.Now, metrics: metric.NewAggregator(), elb: l.names.loadBalancer}
+	r := &recorder{clock: l.clock.Now, metrics: metric.NewAggregator(), elb: l.names.loadBalancer, logger: l.logger}
 	r.buffers.New = func() any { b := make([]byte, 0, 1024); return &b }
 	var err error
 	r.format = flowlog.LabFormat()
@@ -48,7 +50,7 @@ func newRecorder(l *Lab, settings lab.Embedded, o *Options) (*recorder, error) {
 			return nil, fmt.Errorf("flow_format: %w", err)
 		}
 	}
-	if r.store, err = evidence.NewStore(o.Dir, nil); err != nil {
+	if r.store, err = evidence.NewStore(o.Dir, &evidence.StoreOptions{Spill: true}); err != nil {
 		return nil, err
 	}
 	for _, f := range []struct {
@@ -118,7 +120,7 @@ func (r *recorder) line(to *evidence.Appender, text func([]byte) ([]byte, error)
 	}
 	b = append(b, '\n')
 	*buf = b
-	_, _ = to.Write(b) // the store keeps count of what it cannot write, and tells
+	_, _ = to.Write(b) // the store keeps what the disk cannot take, and tells
 }
 
 // Connection implements alb.Recorder.
@@ -166,7 +168,7 @@ func (r *recorder) countWAF(rec *waflog.Record) {
 }
 
 // flushEvery closes flow-log windows on a clock that nobody moves by hand, and writes out what waits in buffers, so that
-// little is lost if the process dies. What cannot be written is told by snapshot.
+// little is lost if the process dies. What cannot be written is logged at once, and told by snapshot.
 func (r *recorder) flushEvery(clock vnet.Clock) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var tick func()
@@ -175,7 +177,7 @@ func (r *recorder) flushEvery(clock vnet.Clock) (stop func()) {
 			return
 		}
 		r.meter.Flush(clock.Now())
-		r.flushed.add(errors.Join(r.capture.sync(), r.store.Flush()))
+		r.note(errors.Join(r.capture.sync(), r.store.Flush()))
 		clock.AfterFunc(time.Second, tick)
 	}
 	tick()
@@ -187,11 +189,23 @@ func (r *recorder) flushEvery(clock vnet.Clock) (stop func()) {
 func (r *recorder) snapshot(m evidence.Manifest) (*evidence.Bundle, error) {
 	r.meter.Flush(r.clock())
 	r.meter.Close()
-	return r.bundle(m, r.flushed.take())
+	b, err := r.bundle(m)
+	r.kept.add(err)
+	return b, r.kept.err()
 }
 
-// bundle returns what has been written so far. What could not be kept is told together with errs.
-func (r *recorder) bundle(m evidence.Manifest, errs []error) (*evidence.Bundle, error) {
+// note keeps a problem, and logs it at once if it is the first, or the first that loses records: of a full disk every file tells.
+func (r *recorder) note(err error) {
+	if first, lost := r.kept.add(err); lost {
+		r.logger.Error("memory is full: evidence is lost from here on", "error", firstOf(err))
+	} else if first {
+		r.logger.Error("evidence cannot be written: what comes from here on is kept in memory", "error", firstOf(err))
+	}
+}
+
+// bundle returns what has been written so far. An error says what could not be written since the last time.
+func (r *recorder) bundle(m evidence.Manifest) (*evidence.Bundle, error) {
+	var errs []error
 	if p := r.problem.Load(); p != nil {
 		errs = append(errs, fmt.Errorf("writing a record: %w", *p))
 	}
@@ -207,26 +221,3 @@ func (r *recorder) bundle(m evidence.Manifest, errs []error) (*evidence.Bundle, 
 }
 
 func (r *recorder) close() error { return r.store.Close() }
-
-// problems gathers errors until somebody asks.
-type problems struct {
-	mu   sync.Mutex
-	errs []error
-}
-
-func (p *problems) add(err error) {
-	if err == nil {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.errs = append(p.errs, err)
-}
-
-func (p *problems) take() []error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	errs := p.errs
-	p.errs = nil
-	return errs
-}

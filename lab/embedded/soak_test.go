@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -46,11 +47,15 @@ func TestSoak(t *testing.T) {
 	began := time.Now()
 	most := s.run(t, want)
 	took := time.Since(began)
-	s.account(t)
 	n := s.books.count
+	if want > 0 {
+		require.Equal(t, want, n+int(s.scans.Load()), "stopped before all connections were made: give it more time (-timeout)")
+	}
+	s.complete(t)
+	s.account(t)
 	t.Logf("%d connections and %d scans in %s: %.0f a second; heap at most %d MiB", n, s.scans.Load(), took.Round(time.Second),
 		float64(n)/took.Seconds(), most>>20)
-	require.Less(t, most, uint64(1<<30)+uint64(n)*300, "memory is bounded")
+	require.Less(t, most, uint64(256<<20)+uint64(n)*300, "memory is bounded")
 	s.books = nil
 	for end := time.Now().Add(20 * time.Second); runtime.NumGoroutine() > goroutines; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
@@ -60,6 +65,33 @@ func TestSoak(t *testing.T) {
 	}
 	require.LessOrEqual(t, openFiles(), files, "open files")
 	require.Less(t, heap(), memory+64<<20, "memory after the lab is closed")
+}
+
+// soakLeast is how many connections the shortest soak makes at least: a machine whose cores are busy makes as many in a second.
+const soakLeast = 100
+
+// complete holds that the crowd was one: enough connections, and of every kind.
+func (s *soak) complete(t *testing.T) {
+	t.Helper()
+	of := make([]int, len(s.kinds))
+	for _, ports := range s.books.clients {
+		for _, e := range ports {
+			of[e.kind-1]++
+		}
+	}
+	var made []string
+	for i := range s.kinds {
+		k := &s.kinds[i]
+		if k.do == nil {
+			of[i] = int(s.scans.Load())
+		}
+		made = append(made, fmt.Sprintf("%s %d", k.name, of[i]))
+		if s.books.count > 2000 && k.weight >= 5 || s.books.count > 20_000 { // the rarest are one in a thousand
+			require.Positive(t, of[i], "no client was of the kind %s", k.name)
+		}
+	}
+	t.Logf("clients: %s", strings.Join(made, ", "))
+	require.Greater(t, s.books.count, soakLeast, "connections")
 }
 
 // soakCount is how many connections are asked for; 0: as many as soakTime allows.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path"
 	"sort"
 	"strings"
 )
@@ -101,6 +102,9 @@ func (b *Bundle) add(name string) {
 		b.skip(name, "a marker that AWS writes to try its permission")
 		return
 	}
+	if isCertificate(name) {
+		return
+	}
 	f, err := openRegular(b.FS, name)
 	if err != nil {
 		b.skip(name, err.Error())
@@ -123,6 +127,11 @@ func (b *Bundle) add(name string) {
 		return
 	}
 	b.Manifest.Files = append(b.Manifest.Files, File{Name: name, Kind: k, Format: format, Records: -1})
+}
+
+// isCertificate says whether a file is one of the certificates and keys that a lab writes for its clients beside the evidence.
+func isCertificate(name string) bool {
+	return path.Base(path.Dir(name)) == "pki" && path.Ext(name) == ".pem"
 }
 
 func (b *Bundle) skip(name, reason string) {

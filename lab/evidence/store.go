@@ -23,6 +23,7 @@ const storeBuffer = 64 << 10
 type Store struct {
 	dir       string // "" for memory
 	overwrite bool
+	spill     bool
 	room      atomic.Int64 // bytes that memory may still take
 
 	mu     sync.Mutex
@@ -33,8 +34,13 @@ type Store struct {
 
 // StoreOptions for [NewStore]. Nil means the zero value.
 type StoreOptions struct {
-	MaxMemory int64 // without a folder: bytes to keep at most, 0 means DefaultMemory
+	MaxMemory int64 // without a folder, or after Spill: bytes to keep at most in memory, 0 means DefaultMemory
 	Overwrite bool  // replace files that are there; otherwise one that is there is an error
+
+	// Spill keeps in memory what the folder cannot take: a file whose disk fails goes on there, from its last whole record on.
+	// The bundles of Snapshot and Seal have both parts; [Bundle.Save] writes them elsewhere. manifest.json in the folder lists
+	// what the folder has, and counts the rest as lost.
+	Spill bool
 }
 
 // NewStore returns a store that writes to the folder dir, which it makes if it is not there, or keeps all in memory if dir is "".
@@ -43,7 +49,7 @@ func NewStore(dir string, o *StoreOptions) (*Store, error) {
 	if o == nil {
 		o = &StoreOptions{}
 	}
-	s := &Store{dir: dir, overwrite: o.Overwrite, byName: make(map[string]*Appender)}
+	s := &Store{dir: dir, overwrite: o.Overwrite, spill: o.Spill, byName: make(map[string]*Appender)}
 	s.room.Store(o.MaxMemory)
 	if o.MaxMemory == 0 {
 		s.room.Store(DefaultMemory)
@@ -67,6 +73,11 @@ func NewStore(dir string, o *StoreOptions) (*Store, error) {
 // Append makes a file of the bundle and returns what appends to it. The format is that of [File]: flow logs have one.
 // Names may have slashes. A name that was given before returns the same Appender.
 func (s *Store) Append(name string, k Kind, format string) (*Appender, error) {
+	return s.append(name, k, format, false)
+}
+
+// append is Append. If spill is true a file that the folder cannot take is one in memory from the start.
+func (s *Store) append(name string, k Kind, format string, spill bool) (*Appender, error) {
 	if !fs.ValidPath(name) || name == "." || strings.Contains(name, `\`) || name == ManifestName {
 		return nil, fmt.Errorf("%q cannot be the name of an evidence file", name)
 	}
@@ -83,10 +94,19 @@ func (s *Store) Append(name string, k Kind, format string) (*Appender, error) {
 		a.sink = &memSink{room: &s.room}
 	} else {
 		sink, err := newFileSink(filepath.Join(s.dir, filepath.FromSlash(name)), s.overwrite)
-		if err != nil {
+		switch {
+		case err == nil:
+			a.sink = sink
+		case spill && !errors.Is(err, fs.ErrExist):
+			a.sink = noSink{}
+			a.err = fmt.Errorf("writing %s: %w", name, err)
+			a.spillTo(&s.room)
+		default:
 			return nil, err
 		}
-		a.sink = sink
+	}
+	if s.spill {
+		a.room = &s.room
 	}
 	s.files = append(s.files, a)
 	s.byName[name] = a
@@ -110,7 +130,7 @@ func (s *Store) appenders() []*Appender {
 
 // Snapshot flushes, writes manifest.json and returns the bundle as it is now. Appending may go on; what comes later is not seen
 // in this bundle. m describes the run. Its Files may be nil: names, kinds, formats, records and checksums are the store's, but for
-// the kind, format and number of records of a file that m lists with them.
+// the kind, format and number of records, kept and lost, of a file that m lists with them.
 //
 // The bundle is valid even if the error is not nil: the error then says what was lost.
 func (s *Store) Snapshot(m Manifest) (*Bundle, error) {
@@ -124,10 +144,13 @@ func (s *Store) Snapshot(m Manifest) (*Bundle, error) {
 	all := newStoreFS()
 	m.Schema = Schema
 	m.Files = make([]File, 0, len(appenders))
+	inFolder := m
+	inFolder.Files = nil
 	for _, a := range appenders {
-		f, content, err := a.snapshot(given[a.file.Name])
+		f, onDisk, content, err := a.snapshot(given[a.file.Name])
 		errs = append(errs, err)
 		m.Files = append(m.Files, f)
+		inFolder.Files = append(inFolder.Files, onDisk)
 		all.add(f.Name, content)
 	}
 	b, err := m.encode()
@@ -136,7 +159,7 @@ func (s *Store) Snapshot(m Manifest) (*Bundle, error) {
 	}
 	all.add(ManifestName, bytesContent(b))
 	if s.dir != "" {
-		errs = append(errs, writeFile(filepath.Join(s.dir, ManifestName), b))
+		errs = append(errs, s.writeManifest(inFolder))
 	}
 	return &Bundle{FS: all, Manifest: m}, errors.Join(errs...)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash"
 	"sync"
+	"sync/atomic"
 )
 
 var errSealed = errors.New("the evidence is sealed")
@@ -20,8 +21,11 @@ type Appender struct {
 	waiting  []piece // what buf holds
 	sum      hash.Hash
 	size     int64 // bytes that the sink has
-	err      error // why the file takes no more
+	err      error // the first problem of the file
+	full     bool  // the file takes no more
 	reported bool
+	room     *atomic.Int64 // what memory may still take when the disk fails; nil: such records are lost
+	spilled  *onDisk       // not nil: the disk has failed
 	closed   bool
 }
 
@@ -47,7 +51,7 @@ type sink interface {
 func newAppender(f File) *Appender { return &Appender{file: f, sum: sha256.New()} }
 
 // Write appends one record: one call, one record, with its line end if the format has lines. It never fails because of the disk
-// or of memory: such a record is counted as lost, the problem is told by Flush, Snapshot or Seal, and the run goes on.
+// or of memory: such a record is kept in memory if the store was made so and has room, else counted as lost, the problem is told by Flush, Snapshot or Seal, and the run goes on.
 func (a *Appender) Write(p []byte) (int, error) { return a.write(p, 1) }
 
 // WriteHeader appends bytes that are no record: a header row, a capture's file header.
@@ -59,10 +63,10 @@ func (a *Appender) write(p []byte, records int64) (int, error) {
 	if a.closed {
 		return 0, fmt.Errorf("appending to %s: %w", a.file.Name, errSealed)
 	}
-	if a.err == nil && len(a.buf)+len(p) > storeBuffer {
+	if !a.full && len(a.buf)+len(p) > storeBuffer {
 		a.flush()
 	}
-	if a.err != nil {
+	if a.full {
 		a.file.Lost += records
 		return len(p), nil
 	}
@@ -91,26 +95,55 @@ func (a *Appender) Err() error {
 
 // flush is called with the lock held. After an error the file ends in a whole record.
 func (a *Appender) flush() {
-	if len(a.buf) == 0 || a.err != nil {
+	if len(a.buf) == 0 || a.full {
 		return
 	}
-	n, err := a.sink.write(a.buf)
-	whole := 0
-	for _, p := range a.waiting {
-		if p.end <= n {
-			whole = p.end
-			a.file.Records += p.records
+	buf, waiting := a.buf, a.waiting
+	a.buf, a.waiting = a.buf[:0], a.waiting[:0]
+	whole, done, err := a.put(buf, waiting)
+	if err == nil {
+		return
+	}
+	if a.err == nil || a.spilled != nil { // the disk, and later perhaps memory
+		a.err, a.reported = fmt.Errorf("writing %s: %w", a.file.Name, err), false
+	}
+	if a.room != nil && a.spilled == nil {
+		a.spillTo(a.room)
+		rest := make([]piece, len(waiting)-done)
+		for i, p := range waiting[done:] {
+			rest[i] = piece{p.end - whole, p.records}
+		}
+		// One problem at a time: that of the disk is told first.
+		if _, done2, err := a.put(buf[whole:], rest); err != nil {
+			a.err = errors.Join(a.err, fmt.Errorf("writing %s: %w", a.file.Name, err))
+			waiting, done = rest, done2
 		} else {
-			a.file.Lost += p.records
+			return
 		}
 	}
+	a.full = true
+	for _, p := range waiting[done:] {
+		a.file.Lost += p.records
+	}
+}
+
+// put writes to the sink and counts what is whole: bytes and pieces. After an error the file is cut to that.
+func (a *Appender) put(buf []byte, pieces []piece) (whole, done int, err error) {
+	n, err := a.sink.write(buf)
+	for _, p := range pieces {
+		if p.end > n {
+			break
+		}
+		whole = p.end
+		a.file.Records += p.records
+		done++
+	}
 	if err != nil {
-		a.err = fmt.Errorf("writing %s: %w", a.file.Name, err)
 		a.sink.truncate(a.size + int64(whole))
 	}
-	a.sum.Write(a.buf[:whole])
+	a.sum.Write(buf[:whole])
 	a.size += int64(whole)
-	a.buf, a.waiting = a.buf[:0], a.waiting[:0]
+	return whole, done, err
 }
 
 // report returns the file's problem the first time.
@@ -122,8 +155,8 @@ func (a *Appender) report() error {
 	return a.err
 }
 
-// snapshot flushes and describes the file as it is.
-func (a *Appender) snapshot(given File) (File, content, error) {
+// snapshot flushes and describes the file as it is, and the part of it that the folder has.
+func (a *Appender) snapshot(given File) (whole, inFolder File, c content, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.flush()
@@ -137,8 +170,9 @@ func (a *Appender) snapshot(given File) (File, content, error) {
 	if given.Records > 0 {
 		f.Records = given.Records
 	}
+	f.Lost = max(f.Lost, given.Lost)
 	f.SHA256 = hex.EncodeToString(a.sum.Sum(nil))
-	return f, a.sink.content(a.size), a.report()
+	return f, a.spilled.part(f, given.Records > 0), a.sink.content(a.size), a.report()
 }
 
 func (a *Appender) close() error {

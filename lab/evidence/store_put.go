@@ -10,7 +10,7 @@ import (
 // log, such as metrics.json. A bundle on disk that was taken before shows the new content, one in memory the old.
 // Problems of the disk or of memory are told by Flush, Snapshot or Seal, as for appended records.
 func (s *Store) Put(f File, b []byte) error {
-	a, err := s.Append(f.Name, f.Kind, f.Format)
+	a, err := s.append(f.Name, f.Kind, f.Format, s.spill)
 	if err != nil {
 		return err
 	}
@@ -23,7 +23,7 @@ func (s *Store) Put(f File, b []byte) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.flush()
-	if a.err == nil {
+	if !a.full {
 		a.file.Records = f.Records
 	} else {
 		a.file.Lost = f.Records
@@ -39,7 +39,12 @@ func (a *Appender) restart() error {
 		return fmt.Errorf("replacing %s: %w", a.file.Name, errSealed)
 	}
 	a.buf, a.waiting = a.buf[:0], a.waiting[:0]
-	a.sum, a.size, a.err, a.reported = sha256.New(), 0, nil, false
+	a.sum, a.size, a.full = sha256.New(), 0, false
+	if a.spilled == nil { // else it stays in memory, and the problem as it was
+		a.err, a.reported = nil, false
+	} else {
+		a.spilled.empty()
+	}
 	a.file.Records, a.file.Lost = 0, 0
 	return a.sink.restart()
 }

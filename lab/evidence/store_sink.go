@@ -63,7 +63,7 @@ type memSink struct {
 func (s *memSink) write(b []byte) (int, error) {
 	if s.room.Add(-int64(len(b))) < 0 {
 		s.room.Add(int64(len(b)))
-		return 0, errNoRoom
+		return 0, ErrNoRoom
 	}
 	n := len(b)
 	for len(b) > 0 {
@@ -93,8 +93,8 @@ func (s *memSink) content(size int64) content {
 
 func (s *memSink) close() error { return nil }
 
-// errNoRoom is told with the file's name by Flush, Snapshot and Seal.
-var errNoRoom = errors.New("no room in memory for more evidence; a folder would take it")
+// ErrNoRoom is told with the file's name by Flush, Snapshot and Seal: memory is full, and records are lost from here on.
+var ErrNoRoom = errors.New("no room in memory for more evidence; a folder would take it")
 
 // memContent is the content of a memSink at one time.
 type memContent struct {
