@@ -29,11 +29,14 @@ import (
 //
 //	ALBLAB_AWS_ACCOUNT=111122223333 ALBLAB_AWS_ALLOW=198.51.100.7/32 ALBLAB_LAB=aws go test ./scenarios/... -timeout 150m
 //
-// Terratest applies and destroys; its stages are skipped by SKIP_setup, SKIP_validate and SKIP_teardown, as everywhere. The stages
+// With the runner's own policies ALBLAB_AWS_BOUNDARY is the ARN of alblab-boundary. Terratest applies and destroys; its stages are skipped by SKIP_setup, SKIP_validate and SKIP_teardown, as everywhere. The stages
 // are a few lines of our own, because terratest's package for them brings in Kubernetes.
 
 // teardownTime is how long before the test's deadline work stops: go test ends a test that is too late without any clean-up.
 const teardownTime = 20 * time.Minute
+
+// settleTime is how long AWS is given to forget what is gone, before it is reported as left behind.
+const settleTime = 5 * time.Minute
 
 // stage runs a part of a test unless it is to be skipped.
 func stage(t *testing.T, name string, f func()) {
@@ -145,6 +148,7 @@ func (r *awsRun) setup(t *testing.T, ctx context.Context) {
 	report := r.checked(t, ctx, p)
 	b, err := r.folder.Prepare(deploy.Options{
 		Spec: p.Spec, Region: r.config.AWS.Region, Account: account, Owner: "go-test", Expires: report.Finish.Add(time.Hour), AllowedCIDRs: []netip.Prefix{prefix},
+		Boundary: os.Getenv("ALBLAB_AWS_BOUNDARY"),
 	})
 	require.NoError(t, err)
 	// Not the test's context: Terraform that is killed forgets what it has built. Ctrl-C reaches it as well, and it stops.
@@ -210,7 +214,7 @@ func (r *awsRun) teardown(t *testing.T) {
 	if run == "" {
 		return
 	}
-	left, err := r.config.Clients.Leftovers(ctx, run)
+	left, err := r.config.Clients.Settled(ctx, run, aws.WallClock(), settleTime)
 	if err != nil {
 		t.Errorf("looking for leftovers: %v", err)
 	}

@@ -70,10 +70,81 @@ func (c *Clients) Leftovers(ctx context.Context, run string) ([]Leftover, error)
 		}
 		all = append(all, newLeftover(fmt.Sprintf("arn:aws:ec2:%s::traffic-mirror-session/%s", c.Region, s.ID), tags))
 	}
+	if all, err = c.withoutEnded(ctx, all); err != nil {
+		return nil, err
+	}
 	slices.SortStableFunc(all, func(a, b Leftover) int {
 		return orderOf(a.Kind) - orderOf(b.Kind)
 	})
 	return all, nil
+}
+
+// withoutEnded drops instances that were terminated: EC2 and the tagging API list them, with their tags, for about an hour more
+// (docs.aws.amazon.com/AWSEC2/latest/UserGuide/terminating-instances.html). Who may not ask gets them listed.
+func (c *Clients) withoutEnded(ctx context.Context, all []Leftover) ([]Leftover, error) {
+	params, n := map[string][]string{"Filter.1.Name": {"instance-id"}}, 0
+	for _, l := range all {
+		if l.Kind == "ec2 instance" {
+			n++
+			params[fmt.Sprintf("Filter.1.Value.%d", n)] = []string{l.ID}
+		}
+	}
+	if n == 0 {
+		return all, nil
+	}
+	alive := map[string]bool{}
+	for {
+		var out struct {
+			Instances []struct {
+				ID    string `xml:"instanceId"`
+				State string `xml:"instanceState>name"`
+			} `xml:"reservationSet>item>instancesSet>item"`
+			Next string `xml:"nextToken"`
+		}
+		err := c.EC2.Do(ctx, "DescribeInstances", params, &out)
+		switch {
+		case err != nil && code(err) == "UnauthorizedOperation":
+			return all, nil
+		case err != nil:
+			return nil, explain(err, "looking at instances")
+		}
+		for _, i := range out.Instances {
+			alive[i.ID] = i.State != "terminated" && i.State != "shutting-down"
+		}
+		if out.Next == "" {
+			break
+		}
+		params["NextToken"] = []string{out.Next}
+	}
+	return slices.DeleteFunc(all, func(l Leftover) bool { return l.Kind == "ec2 instance" && !alive[l.ID] }), nil
+}
+
+// settleAgain is how long Settled waits between two looks, and settleLooks how many of them must find nothing less.
+//
+// Assumption: AWS says that GetResources has what was tagged before, and not for how long.
+const (
+	settleAgain = 30 * time.Second
+	settleLooks = 3
+)
+
+// Settled lists a run's leftovers after it was taken down. The tagging API lists "tagged or previously tagged" resources
+// (docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html), so what is there is asked for again
+// until the list no longer shrinks, at most for the time given.
+func (c *Clients) Settled(ctx context.Context, run string, clock Clock, most time.Duration) ([]Leftover, error) {
+	end := clock.Now().Add(most)
+	all, err := c.Leftovers(ctx, run)
+	for looks := 0; err == nil && len(all) > 0 && looks < settleLooks && clock.Now().Before(end); {
+		if err := clock.WaitUntil(ctx, clock.Now().Add(settleAgain)); err != nil {
+			return all, err
+		}
+		had := len(all)
+		if all, err = c.Leftovers(ctx, run); len(all) < had {
+			looks = 0
+		} else {
+			looks++
+		}
+	}
+	return all, err
 }
 
 func newLeftover(arn string, tags map[string]string) Leftover {

@@ -2,14 +2,18 @@ package aws_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
+	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi/types"
 	"github.com/stretchr/testify/require"
 
 	"github.com/alblab/alblab/lab/aws"
 	"github.com/alblab/alblab/lab/aws/ec2query"
+	"github.com/alblab/alblab/lab/awsapi"
 )
 
 // TestLeftovers: everything with the tag is listed, mirror sessions among them, in an order in which it can be deleted.
@@ -33,6 +37,59 @@ func TestLeftovers(t *testing.T) {
 	none, err := a.cfg.Clients.Leftovers(t.Context(), "another")
 	require.NoError(t, err)
 	require.Empty(t, none)
+}
+
+// TestLeftoversWithoutTerminated: an instance that was terminated is described and tagged for an hour more, and is no leftover.
+func TestLeftoversWithoutTerminated(t *testing.T) {
+	const id = "i-0123456789abcdef0"
+	a := plannedAccount(t, few(t), &awsapi.Options{Terminated: id})
+	tags, err := a.cfg.Clients.Tags.GetResources(t.Context(), &resourcegroupstaggingapi.GetResourcesInput{ResourceTypeFilters: []string{"ec2:instance"}})
+	require.NoError(t, err)
+	require.Len(t, tags.ResourceTagMappingList, 2, "the API lists it")
+	all, err := a.cfg.Clients.Leftovers(t.Context(), a.cfg.Outputs.RunID)
+	require.NoError(t, err)
+	var instances []string
+	for _, l := range all {
+		if l.Kind == "ec2 instance" {
+			instances = append(instances, l.ID)
+		}
+	}
+	require.Equal(t, []string{a.cfg.Outputs.Mirror.InstanceID}, instances)
+}
+
+// forgetting is a tagging API that forgets one resource a look, and keeps the last.
+type forgetting struct {
+	aws.EC2
+	left int
+}
+
+func (f *forgetting) GetResources(context.Context, *resourcegroupstaggingapi.GetResourcesInput, ...func(*resourcegroupstaggingapi.Options)) (*resourcegroupstaggingapi.GetResourcesOutput, error) {
+	out := &resourcegroupstaggingapi.GetResourcesOutput{}
+	for i := range f.left {
+		arn := fmt.Sprintf("arn:aws:ec2:us-east-1:111122223333:vpc/vpc-%d", i)
+		out.ResourceTagMappingList = append(out.ResourceTagMappingList, types.ResourceTagMapping{ResourceARN: &arn})
+	}
+	f.left = max(1, f.left-1)
+	return out, nil
+}
+
+func (f *forgetting) MirrorSessions(context.Context, ...ec2query.Filter) ([]ec2query.MirrorSession, error) {
+	return nil, nil
+}
+
+func TestSettled(t *testing.T) {
+	f := &forgetting{left: 4}
+	c := &aws.Clients{Tags: f, EC2: f}
+	clock := &steps{now: time.Unix(0, 0)}
+	all, err := c.Settled(t.Context(), "r", clock, time.Hour)
+	require.NoError(t, err)
+	require.Len(t, all, 1, "what stays is reported")
+	require.Equal(t, 6, clock.waits, "three looks that find less, three that do not")
+	f.left, clock.waits = 100, 0
+	all, err = c.Settled(t.Context(), "r", clock, 5*time.Minute)
+	require.NoError(t, err)
+	require.Len(t, all, 90)
+	require.Equal(t, 10, clock.waits, "not for longer than it was told")
 }
 
 // deleting notes what is deleted; the VPC goes only in the third round.

@@ -28,6 +28,9 @@ type Options struct {
 	// Modified is told of each listener that ModifyListener has changed; may be nil.
 	Modified func(listener string)
 	Logger   *slog.Logger // what goes wrong inside; nil discards
+	// Terminated is the id of an instance of the lab's that was terminated: EC2 goes on describing it for about an hour
+	// (docs.aws.amazon.com/AWSEC2/latest/UserGuide/terminating-instances.html), and the tagging API lists it, its tags kept.
+	Terminated string
 }
 
 // Server answers AWS's API. Make one with [New].
@@ -46,6 +49,8 @@ type Server struct {
 	shelf    *shelf
 	mirrors  *mirrors
 	modify   sync.Mutex // one ModifyListener at a time
+
+	terminated string // id of an instance; "": none
 }
 
 // New makes the API of a lab.
@@ -53,7 +58,8 @@ func New(a Account, o *Options) *Server {
 	if o == nil {
 		o = &Options{}
 	}
-	s := &Server{account: a, id: a.Identity(), wall: o.Wall, modified: o.Modified, logger: o.Logger, seed: o.Seed, delivery: Documented()}
+	s := &Server{account: a, id: a.Identity(), wall: o.Wall, modified: o.Modified, logger: o.Logger, seed: o.Seed, delivery: Documented(),
+		terminated: o.Terminated}
 	if o.Delivery != nil {
 		s.delivery = *o.Delivery
 	}

@@ -99,7 +99,7 @@ func describeSecurityGroups(c *call) (out, error) {
 	}, "group-id", c.id.SecurityGroup, "group-name", c.names.name, "vpc-id", c.id.VPC, "owner-id", c.id.Account)})
 }
 
-// describeInstances has the instance that stores what is mirrored.
+// describeInstances has the instance that stores what is mirrored, and one that was terminated.
 func describeInstances(c *call) (out, error) {
 	var all []entity
 	if c.id.Mirrored {
@@ -111,6 +111,12 @@ func describeInstances(c *call) (out, error) {
 		}
 		e := entityOf(c.names.instance, c.ownTags(), nil, "instance-id", c.names.instance, "instance-state-name", "running", "vpc-id", c.id.VPC, "subnet-id", n.Subnet)
 		e.body = out{{"reservationId", "r-" + c.names.instance[2:]}, {"ownerId", c.id.Account}, {"groupSet", list{}}, {"instancesSet", list{instance}}}
+		all = append(all, e)
+	}
+	if id := c.terminated; id != "" {
+		e := entityOf(id, c.ownTags(), nil, "instance-id", id, "instance-state-name", "terminated")
+		instance := out{{"instanceId", id}, {"instanceState", out{{"code", 48}, {"name", "terminated"}}}, {"instanceType", "t4g.nano"}, {"tagSet", tagSet(c.ownTags())}}
+		e.body = out{{"reservationId", "r-" + strings.TrimPrefix(id, "i-")}, {"ownerId", c.id.Account}, {"groupSet", list{}}, {"instancesSet", list{instance}}}
 		all = append(all, e)
 	}
 	return c.describe("InstanceId", "i", "InvalidInstanceID.NotFound", "reservationSet", all)

@@ -61,6 +61,9 @@ func (s *Server) resourcesWithTags() ([]tagged, error) {
 			add(ec2(what))
 		}
 	}
+	if s.terminated != "" {
+		add(ec2("instance/" + s.terminated))
+	}
 	for _, m := range s.mirrors.living() {
 		if len(m.tags) > 0 {
 			all = append(all, tagged{ec2("traffic-mirror-session/" + m.id), m.tags})
