@@ -59,3 +59,26 @@ func TestAdviceIsAnother(t *testing.T) {
 		require.NotContains(t, s.Text, "ake "+Short(to))
 	}
 }
+
+// TestSameConnectionTwice: a capture and a copy of it, as a mirror makes one, are the same connections; two logs that begin with
+// the same line are told.
+func TestSameConnectionTwice(t *testing.T) {
+	pcap := captured(t, catalog.All()[:5])
+	in := func(k evidence.Kind, name string) Input {
+		return Input{Kind: k, Name: name, Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(pcap)), nil }}
+	}
+	for _, k := range []evidence.Kind{evidence.KindCapture, evidence.KindMirror} {
+		traffic, err := Read(t.Context(), []Input{in(evidence.KindCapture, "capture.pcap"), in(k, "again.pcap")}, nil)
+		require.NoError(t, err)
+		require.EqualValues(t, 5, traffic.Stats.Connections)
+		require.EqualValues(t, 5, traffic.Stats.Repeated)
+		require.EqualValues(t, 10, traffic.Stats.Captured)
+	}
+
+	one, other := text(evidence.KindConnection, mixture), text(evidence.KindConnection, mixture)
+	other.Name = "copy.log"
+	third := text(evidence.KindConnection, connection(77, "198.51.100.1", "TLSv1.2", gcm, "secp256r1", "Success"))
+	traffic, err := Read(t.Context(), []Input{one, third, other}, nil)
+	require.NoError(t, err)
+	require.Equal(t, [][2]string{{one.Name, "copy.log"}}, traffic.Alike)
+}

@@ -1,9 +1,11 @@
 package rollout
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"net/netip"
 	"runtime"
@@ -52,7 +54,9 @@ type reader struct {
 	problems []error
 	damaged  int64
 
-	captured map[netip.AddrPort]int64 // when a connection of a capture began
+	captured map[netip.AddrPort]sighting // the last connection of a client's port in captures
+	begins   map[uint64]string           // the log that begins with a line
+	alike    [][2]string
 	recent   *recent
 }
 
@@ -60,7 +64,7 @@ type reader struct {
 // one of them has shown is not counted again from the next. Damage is counted, and reading goes on; an error is one of
 // opening or reading a file.
 func Read(ctx context.Context, inputs []Input, o *ReadOptions) (*Traffic, error) {
-	r := &reader{captured: map[netip.AddrPort]int64{}, recent: newRecent()}
+	r := &reader{captured: map[netip.AddrPort]sighting{}, begins: map[uint64]string{}, recent: newRecent()}
 	if o != nil {
 		r.o = *o
 	}
@@ -96,7 +100,7 @@ func Read(ctx context.Context, inputs []Input, o *ReadOptions) (*Traffic, error)
 		}
 	}
 	t := r.all.traffic()
-	t.Problems = r.problems
+	t.Problems, t.Alike = r.problems, r.alike
 	t.Stats.Files, t.Stats.Damaged = r.files, r.damaged
 	return t, nil
 }
@@ -202,6 +206,7 @@ func (r *reader) blocks(ctx context.Context, list []Input, worker func() func(*c
 // cut makes blocks of a file.
 func (r *reader) cut(ctx context.Context, in io.Reader, o *evidence.Options, todo chan<- block, free <-chan []byte) error {
 	lines := evidence.NewLines(in, o)
+	begun := false
 	for ctx.Err() == nil {
 		var buf []byte
 		select {
@@ -217,8 +222,28 @@ func (r *reader) cut(ctx context.Context, in io.Reader, o *evidence.Options, tod
 		case err != nil:
 			return err
 		default:
+			if !begun {
+				r.begin(text, o.File)
+				begun = true
+			}
 			todo <- block{text, o.File, first}
 		}
 	}
 	return fmt.Errorf("reading %s: %w", o.File, context.Cause(ctx))
+}
+
+// maxBegins bounds how many logs are remembered by their first lines.
+const maxBegins = 1 << 16
+
+// begin notes logs that begin with the same line: every line has an ID or at least a time of its own, so one is a copy of the other.
+func (r *reader) begin(text []byte, file string) {
+	line, _, _ := bytes.Cut(text, []byte{'\n'})
+	h := fnv.New64a()
+	h.Write(line)
+	sum := h.Sum64()
+	if other, ok := r.begins[sum]; ok && len(r.alike) < maxProblems {
+		r.alike = append(r.alike, [2]string{other, file})
+	} else if !ok && len(r.begins) < maxBegins {
+		r.begins[sum] = file
+	}
 }

@@ -2,9 +2,12 @@ package rollout
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"net/netip"
+	"time"
 
 	"github.com/alblab/alblab/lab/evidence"
 	"github.com/alblab/alblab/lab/evidence/capture"
@@ -13,8 +16,10 @@ import (
 
 // captures reads packet captures.
 func (r *reader) captures(ctx context.Context, list []Input) error {
+	file := uint32(0)
 	return each(ctx, list, func(in io.Reader, o *evidence.Options) error {
 		n := 0
+		file++
 		for conv, err := range capture.Connections(in, o, nil) {
 			if n++; n%1024 == 0 && ctx.Err() != nil {
 				return fmt.Errorf("reading %s: %w", o.File, context.Cause(ctx))
@@ -25,18 +30,25 @@ func (r *reader) captures(ctx context.Context, list []Input) error {
 			case err != nil:
 				return err
 			default:
-				r.conversation(conv)
+				r.conversation(conv, file)
 			}
 		}
 		return nil
 	})
 }
 
-// conversation counts one connection of a capture.
-func (r *reader) conversation(v *capture.Conversation) {
+// conversation counts one connection of a capture. One that another file has shown (the same hosts captured twice, a capture and a
+// mirror, a copy) does not count again.
+func (r *reader) conversation(v *capture.Conversation, file uint32) {
 	c := r.all
 	c.stats.Captured++
 	if r.o.Port != 0 && v.Server.Port() != r.o.Port {
+		return
+	}
+	addr, at := v.Client.Addr().Unmap(), v.Start.UnixNano()
+	now := sighting{at: at, server: hashed(v.Server), file: file, hello: v.Hello != nil}
+	if r.captured[netip.AddrPortFrom(addr, v.Client.Port())].again(now) {
+		c.stats.Repeated++
 		return
 	}
 	offer, ja4 := 0, ""
@@ -54,7 +66,6 @@ func (r *reader) conversation(v *capture.Conversation) {
 		c.stats.NotTLS++
 		return
 	}
-	addr := v.Client.Addr().Unmap()
 	var t *tally
 	if ja4 == "" || r.o.By == ByAddress || r.o.By == ByNetwork {
 		t = c.byAddress(addr)
@@ -65,13 +76,33 @@ func (r *reader) conversation(v *capture.Conversation) {
 	if v.Hello != nil {
 		t.names = addExample(t.names, v.Hello.ServerName)
 	}
-	at := v.Start.UnixNano()
 	t.seen(at)
 	t.use(offer, 1)
 	c.stats.Connections++
 	if len(r.captured) < maxCaptured {
-		r.captured[netip.AddrPortFrom(addr, v.Client.Port())] = at
+		r.captured[netip.AddrPortFrom(addr, v.Client.Port())] = now
 	}
+}
+
+// sighting is when and where a capture has a connection of a client's port.
+type sighting struct {
+	at     int64 // nanoseconds since 1970
+	server uint32
+	file   uint32 // 0: there is none
+	hello  bool   // which settled the client
+}
+
+// again says whether this connection is one that another file has shown already, hello and all. Clocks of two hosts may differ a
+// little; within one file, a client that takes the same port again has made another connection.
+func (s sighting) again(now sighting) bool {
+	const near = int64(5 * time.Second)
+	return s.hello && s.file != now.file && s.server == now.server && now.at-s.at > -near && now.at-s.at < near
+}
+
+// hashed tells servers apart in less space than their addresses take.
+func hashed(a netip.AddrPort) uint32 {
+	b := a.Addr().Unmap().As16()
+	return crc32.Update(crc32.ChecksumIEEE(b[:]), crc32.IEEETable, binary.BigEndian.AppendUint16(nil, a.Port()))
 }
 
 // answered is what a ServerHello says of a hello that was not captured.

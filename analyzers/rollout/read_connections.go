@@ -122,8 +122,8 @@ func (r *reader) isCaptured(ip netip.Addr, port uint16, at int64) bool {
 		return false
 	}
 	const near = int64(time.Minute)
-	began, ok := r.captured[netip.AddrPortFrom(ip.Unmap(), port)]
-	return ok && at-began > -near && at-began < near
+	s, ok := r.captured[netip.AddrPortFrom(ip.Unmap(), port)]
+	return ok && at-s.at > -near && at-s.at < near
 }
 
 // terms knows the texts of logs.

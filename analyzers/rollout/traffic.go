@@ -42,6 +42,8 @@ type Traffic struct {
 	Stats   Stats
 	// Problems are the first damaged places.
 	Problems []error
+	// Alike are pairs of logs that begin with the same line: one is a copy of the other, and its connections count twice.
+	Alike [][2]string
 }
 
 // Stats counts what was read.

@@ -183,6 +183,9 @@ func (a *app) warnDamage(t *rollout.Traffic, strict bool) error {
 	if err := a.out.Flush(); err != nil {
 		return err
 	}
+	for _, two := range t.Alike[:min(len(t.Alike), fewWarnings)] {
+		a.warn("%s begins with the same line as %s: if it is a copy, its connections count twice", two[1], two[0])
+	}
 	shown := t.Problems[:min(len(t.Problems), fewWarnings)]
 	for _, p := range shown {
 		a.warn("%v", p)
