@@ -187,8 +187,8 @@ type Client struct {
 	TLS         []Usage `json:"tls,omitempty"`
 }
 
-// Usage counts the use of a protocol version and suite. Share is of the requests in the same list, or of the connections
-// where the access log has none.
+// Usage counts the use of a protocol version and suite. Share is of the requests with TLS in the same list, or of the
+// connections where the access log has none; requests without TLS have no share.
 type Usage struct {
 	Version     string  `json:"version"` // "" for requests without TLS
 	Cipher      string  `json:"cipher"`  // as the log has it, OpenSSL's name

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -184,4 +185,80 @@ func TestTextObeysNobody(t *testing.T) {
 	require.NotContains(t, out.String(), "\x1b")
 	require.NotContains(t, out.String(), "\u009b")
 	require.Contains(t, out.String(), "sent ?[2J")
+}
+
+// accessLine is a line of the access log, without TLS where version is "".
+func accessLine(n int, client, version, cipher string) string {
+	kind, port := "https", 443
+	if version == "" {
+		kind, port, version, cipher = "http", 80, "-", "-"
+	}
+	return fmt.Sprintf(`%s 2026-03-02T12:00:00.%06dZ app/lab/0123456789abcdef %s:40000 10.0.0.1:80 0.000 0.001 0.000 200 200 34 366 "GET %s://lab.example:%d/ HTTP/1.1" "curl/8" %s %s - "Root=1-67e2-%d" "-" "-" 0 2026-03-02T12:00:00.000000Z "forward" "-" "-" "10.0.0.1:80" "200" "-" "-" TID_%d`+"\n",
+		kind, n, client, kind, port, cipher, version, n, n)
+}
+
+func textOf(t *testing.T, r *analyzers.Report) string {
+	t.Helper()
+	var out bytes.Buffer
+	require.NoError(t, r.WriteText(&out))
+	return out.String()
+}
+
+// TestOldClientsAreShown: of 100 clients those are shown that a new policy would hurt.
+func TestOldClientsAreShown(t *testing.T) {
+	var log strings.Builder
+	for i := range 100 {
+		addr := fmt.Sprintf("203.0.113.%d", i+1)
+		switch i {
+		case 98:
+			log.WriteString(accessLine(i, addr, "TLSv1.2", "AES128-GCM-SHA256"))
+		case 99:
+			log.WriteString(accessLine(i, addr, "TLSv1.1", "ECDHE-RSA-AES128-SHA"))
+		case 97:
+			log.WriteString(accessLine(i, addr, "TLSv1.2", "ECDHE-RSA-AES128-GCM-SHA256"))
+			log.WriteString(accessLine(i+100, addr, "TLSv1.2", "ECDHE-RSA-AES128-GCM-SHA256"))
+		case 0:
+			log.WriteString(accessLine(i, addr, "", ""))
+		default:
+			log.WriteString(accessLine(i, addr, "TLSv1.2", "ECDHE-RSA-AES128-GCM-SHA256"))
+		}
+	}
+	r := run(t, open(t, map[string]string{"access.log": log.String()}))
+	var shown []string
+	for line := range strings.Lines(textOf(t, r)) {
+		if who, ok := strings.CutPrefix(line, "TLS in use by "); ok {
+			who, _, _ = strings.Cut(who, ",")
+			shown = append(shown, who)
+		}
+	}
+	require.Len(t, shown, 21)
+	require.Equal(t, []string{"all clients", "203.0.113.100", "203.0.113.99", "203.0.113.98", "203.0.113.2", "203.0.113.3"}, shown[:6])
+	require.NotContains(t, shown, "203.0.113.1", "who used no TLS comes last")
+	require.Contains(t, strings.Join(strings.Fields(textOf(t, r)), " "), "80 further clients not shown: those with the oldest versions come first, "+
+		"then those without forward secrecy; --format json has them all")
+}
+
+func TestOnlyClientIsNamed(t *testing.T) {
+	r := run(t, open(t, map[string]string{"access.log": accessLine(1, "203.0.113.10", "TLSv1.3", "TLS_AES_128_GCM_SHA256")}))
+	require.Contains(t, textOf(t, r), "TLS in use by 203.0.113.10, shares of requests:\n  100.0 %  TLSv1.3  TLS_AES_128_GCM_SHA256")
+	require.NotContains(t, textOf(t, r), "all clients")
+}
+
+// TestPlainRequestsHaveNoShare: plain HTTP is no use of TLS.
+func TestPlainRequestsHaveNoShare(t *testing.T) {
+	log := accessLine(1, "203.0.113.10", "", "") + accessLine(2, "203.0.113.10", "", "") + accessLine(3, "203.0.113.10", "", "") +
+		accessLine(4, "203.0.113.10", "TLSv1.3", "TLS_AES_128_GCM_SHA256") + accessLine(5, "203.0.113.11", "TLSv1.2", "ECDHE-RSA-AES128-GCM-SHA256")
+	r := run(t, open(t, map[string]string{"access.log": log}))
+	require.Equal(t, []analyzers.Usage{
+		{Version: "TLSv1.2", Cipher: "ECDHE-RSA-AES128-GCM-SHA256", Requests: 1, Share: 0.5},
+		{Version: "TLSv1.3", Cipher: "TLS_AES_128_GCM_SHA256", Requests: 1, Share: 0.5},
+		{Requests: 3},
+	}, r.TLS)
+	require.Contains(t, textOf(t, r), `TLS in use by all clients, shares of requests:
+   50.0 %  TLSv1.2  ECDHE-RSA-AES128-GCM-SHA256          1 request
+   50.0 %  TLSv1.3  TLS_AES_128_GCM_SHA256               1 request
+        -  no TLS   -                                    3 requests
+`)
+	r = run(t, open(t, map[string]string{"access.log": accessLine(1, "203.0.113.10", "", "")}))
+	require.Contains(t, textOf(t, r), "TLS in use by 203.0.113.10: none\n        -  no TLS   -                                    1 request\n")
 }

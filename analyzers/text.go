@@ -168,39 +168,50 @@ func (t *text) usage(r *Report) {
 		return
 	}
 	t.line("", "")
+	users := oldestFirst(r.Clients)
+	if len(users) == 1 {
+		t.usageList(users[0].Address, r.TLS, 20)
+		return
+	}
 	t.usageList("all clients", r.TLS, 20)
-	shown := 0
-	for _, c := range r.Clients {
-		if len(c.TLS) == 0 || len(r.Clients) == 1 {
-			continue
-		}
-		if shown++; shown > textClients {
-			continue
-		}
+	for _, c := range users[:min(len(users), textClients)] {
 		t.usageList(c.Address, c.TLS, 5)
 	}
-	if shown > textClients {
-		t.line("", "%s not shown", count(shown-textClients, "further client"))
+	if more := len(users) - textClients; more > 0 {
+		t.wrap("", "  ", count(more, "further client")+" not shown: those with the oldest versions come first, then those "+
+			"without forward secrecy; --format json has them all")
 	}
 }
 
-// usageList shows shares of requests, or of connections where there are no requests. What was only connected to has no
-// share of requests.
+// usageList shows shares of requests, or of connections where there are no requests with TLS. What was only connected to has
+// no share of requests, and what is without TLS no share of it.
 func (t *text) usageList(who string, l []Usage, most int) {
-	unit := "connections"
-	if slices.ContainsFunc(l, func(u Usage) bool { return u.Requests > 0 }) {
-		unit = "requests"
+	unit := ": none"
+	for _, u := range l {
+		if !u.plain() && u.Requests > 0 {
+			unit = ", shares of requests:"
+			break
+		} else if !u.plain() {
+			unit = ", shares of connections:"
+		}
 	}
-	t.line("", "TLS in use by %s, shares of %s:", who, unit)
+	t.line("", "TLS in use by %s%s", who, unit)
 	for i, u := range l {
-		if i == most {
-			t.line("  ", "... and %s", count(len(l)-most, "more kind"))
+		if u.plain() { // the last one
+			t.line("  ", "      -  no TLS   %-36s %s", "-", count(int(u.Requests), "request"))
 			return
+		}
+		if i > most {
+			continue
+		} else if i == most {
+			rest := slices.DeleteFunc(slices.Clone(l[most:]), func(u Usage) bool { return u.plain() })
+			t.line("  ", "... and %s, the oldest %s", count(len(rest), "more kind"), dash(ageOf(rest).lowest))
+			continue
 		}
 		share, n, what := fmt.Sprintf("%5.1f %%", 100*u.Share), u.Requests, "request"
 		if n == 0 {
 			n, what = u.Connections, "connection"
-			if unit == "requests" {
+			if unit == ", shares of requests:" {
 				share = "      -"
 			}
 		}
