@@ -30,6 +30,7 @@ type Lines struct {
 	max        int
 	file       string
 	started    bool
+	cut        bool  // the line given last has no end
 	export     bool  // lines begin with the timestamp of an export
 	err        error // what ended the input, io.EOF or a failure; the unread part is still to be given
 }
@@ -79,6 +80,9 @@ func (l *Lines) Next() ([]byte, error) {
 
 // Line returns the number of the line that Next returned last, from 1.
 func (l *Lines) Line() int { return l.line }
+
+// Cut says that the line that Next returned last has no line end: the input ended in it, and perhaps a part of it is missing.
+func (l *Lines) Cut() bool { return l.cut }
 
 // Damaged returns a ParseError at the line that Next returned last. Field may be empty.
 func (l *Lines) Damaged(field, msg string) *ParseError {
@@ -155,6 +159,7 @@ func (l *Lines) finish() ([]byte, error) {
 		if len(rest) == 0 {
 			return nil, io.EOF
 		}
+		l.cut = true
 		return rest, nil
 	}
 	err := l.err

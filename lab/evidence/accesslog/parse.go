@@ -17,7 +17,8 @@ const minFields = 29
 
 // Records reads an access log, plain or gzip. Each record is its own and may be kept. A damaged line gives an
 // *evidence.ParseError and reading goes on; any other error is the reader's and the last. Fields after the last known one
-// are ignored, as AWS asks of parsers.
+// are ignored, as AWS asks of parsers. A last line without a line end is damaged if it has fewer fields than the one before
+// it: it was cut.
 func Records(r io.Reader, o *evidence.Options) iter.Seq2[*Record, error] {
 	return func(yield func(*Record, error) bool) {
 		l := evidence.NewLines(r, o)
@@ -33,7 +34,10 @@ func Records(r io.Reader, o *evidence.Options) iter.Seq2[*Record, error] {
 }
 
 // parser allots records from small blocks.
-type parser struct{ recs []Record }
+type parser struct {
+	recs   []Record
+	fields int // of the record before
+}
 
 func (p *parser) parse(l *evidence.Lines, line []byte) (*Record, error) {
 	if len(p.recs) == 0 {
@@ -41,11 +45,15 @@ func (p *parser) parse(l *evidence.Lines, line []byte) (*Record, error) {
 	}
 	rec := &p.recs[0]
 	rec.Line = l.Line()
-	if bad := rec.parse(string(line)); bad != nil {
+	n, bad := rec.parse(string(line))
+	if bad == nil && l.Cut() && n < p.fields {
+		bad = &evidence.ParseError{Msg: fmt.Sprintf("the line is cut: it has %d fields and no line end, the line before it has %d: %s", n, p.fields, evidence.Quote(line))}
+	}
+	if bad != nil {
 		*rec = Record{}
 		return nil, l.Damaged(bad.Field, bad.Msg)
 	}
-	p.recs = p.recs[1:]
+	p.recs, p.fields = p.recs[1:], n
 	return rec, nil
 }
 
@@ -54,8 +62,8 @@ type raw struct {
 	time, client, request, target, response, elbStatus, targetStatus, received, sent, creation string
 }
 
-// parse fills r from one line without its end.
-func (r *Record) parse(s string) *evidence.ParseError {
+// parse fills r from one line without its end. It returns the number of fields, of those that are known.
+func (r *Record) parse(s string) (int, *evidence.ParseError) {
 	f := fields{rest: s}
 	var v raw
 	r.Type, v.time, r.ELB, v.client, r.Target = f.next(), f.next(), f.next(), f.next(), f.next()
@@ -73,13 +81,13 @@ func (r *Record) parse(s string) *evidence.ParseError {
 	r.TransformedHost, r.TransformedURI, r.RequestTransformStatus = f.text(), f.text(), f.text()
 	r.NodeIP = f.next()
 	if known < minFields && !f.open {
-		return &evidence.ParseError{Msg: fmt.Sprintf("%d fields, an access log line has at least %d: %s",
+		return 0, &evidence.ParseError{Msg: fmt.Sprintf("%d fields, an access log line has at least %d: %s",
 			known, minFields, evidence.Quote([]byte(s)))}
 	}
 	if f.bad != "" {
-		return &evidence.ParseError{Msg: f.bad + ": " + evidence.Quote([]byte(s))}
+		return 0, &evidence.ParseError{Msg: f.bad + ": " + evidence.Quote([]byte(s))}
 	}
-	return r.convert(&v)
+	return f.n, r.convert(&v)
 }
 
 // convert fills times, addresses and numbers.

@@ -163,3 +163,18 @@ func TestAppendText(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 8192, strings.Count(string(b), "u"), "user agents are cut at 8 KB")
 }
+
+// A file that was cut within the last fields of its last line: what is left of it looks whole, as the log once had fewer fields.
+func TestCutLastLine(t *testing.T) {
+	whole := strings.TrimSuffix(sample(t, "alb-access-2026.log"), "\n")
+	whole = whole[strings.LastIndexByte(whole, '\n')+1:]
+	cut := whole[:strings.LastIndex(whole, " TID_")]
+	recs, errs := readAll(t, whole+"\n"+cut)
+	require.Len(t, recs, 1)
+	require.Len(t, errs, 1)
+	require.Contains(t, errs[0], "access.log:2: the line is cut: it has 29 fields and no line end, the line before it has 3")
+	for name, in := range map[string]string{"a line end": whole + "\n" + cut + "\n", "as many fields": whole + "\n" + whole, "an older log": cut + "\n" + cut} {
+		_, errs := readAll(t, in)
+		require.Empty(t, errs, name)
+	}
+}

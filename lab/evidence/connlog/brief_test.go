@@ -18,7 +18,7 @@ func checkBrief(t testing.TB, line []byte) (taken bool) {
 		return false
 	}
 	r := new(Record)
-	if bad := r.parse(string(line)); bad != nil {
+	if _, bad := r.parse(string(line)); bad != nil {
 		t.Fatalf("Parse takes a line that Records does not: %s\n%s", bad.Msg, line)
 	}
 	got := fmt.Sprint(time.Unix(0, b.Time).UTC(), b.ClientIP, b.ClientPort, b.ListenerPort, string(b.TLSProtocol), "|", string(b.TLSCipher), "|",

@@ -17,7 +17,8 @@ const minFields = 12
 
 // Records reads a connection log, plain or gzip. Each record is its own and may be kept. A damaged line gives an
 // *evidence.ParseError and reading goes on; any other error is the reader's and the last. Fields after the last known
-// one are ignored, as AWS asks of parsers; tls_verify_status may be quoted or not.
+// one are ignored, as AWS asks of parsers; tls_verify_status may be quoted or not. A last line without a line end is
+// damaged if it has fewer fields than the one before it: it was cut.
 func Records(r io.Reader, o *evidence.Options) iter.Seq2[*Record, error] {
 	return func(yield func(*Record, error) bool) {
 		l := evidence.NewLines(r, o)
@@ -35,8 +36,9 @@ func Records(r io.Reader, o *evidence.Options) iter.Seq2[*Record, error] {
 // parser allots records and their texts from small blocks, so that a line costs a fraction of an allocation and a kept
 // record holds on to a few kilobytes at most.
 type parser struct {
-	recs  []Record
-	texts *strings.Builder
+	recs   []Record
+	texts  *strings.Builder
+	fields int // of the record before
 }
 
 const textBlock = 4 << 10
@@ -61,11 +63,15 @@ func (p *parser) parse(l *evidence.Lines, line []byte) (*Record, error) {
 	}
 	rec := &p.recs[0]
 	rec.Line = l.Line()
-	if bad := rec.parse(p.keep(line)); bad != nil {
+	n, bad := rec.parse(p.keep(line))
+	if bad == nil && l.Cut() && n < p.fields {
+		bad = &evidence.ParseError{Msg: fmt.Sprintf("the line is cut: it has %d fields and no line end, the line before it has %d: %s", n, p.fields, evidence.Quote(line))}
+	}
+	if bad != nil {
 		*rec = Record{}
 		return nil, l.Damaged(bad.Field, bad.Msg)
 	}
-	p.recs = p.recs[1:]
+	p.recs, p.fields = p.recs[1:], n
 	return rec, nil
 }
 
@@ -143,8 +149,8 @@ func undash(s string) string {
 	return s
 }
 
-// parse fills r from one line without its end.
-func (r *Record) parse(s string) *evidence.ParseError {
+// parse fills r from one line without its end. It returns the number of fields, of those that are known.
+func (r *Record) parse(s string) (int, *evidence.ParseError) {
 	f := fields{rest: s}
 	tim, ip, port, listener := f.next(), f.next(), f.next(), f.next()
 	r.TLSProtocol, r.TLSCipher = f.next(), f.next()
@@ -155,35 +161,35 @@ func (r *Record) parse(s string) *evidence.ParseError {
 	known := f.n
 	r.KeyExchange, r.ELB, r.NodeIP = f.next(), f.next(), f.next()
 	if known < minFields && !f.open {
-		return &evidence.ParseError{Msg: fmt.Sprintf("%d fields, a connection log line has at least %d: %s", known, minFields, evidence.Quote([]byte(s)))}
+		return 0, &evidence.ParseError{Msg: fmt.Sprintf("%d fields, a connection log line has at least %d: %s", known, minFields, evidence.Quote([]byte(s)))}
 	}
 	if f.bad != "" {
-		return &evidence.ParseError{Msg: f.bad + ": " + evidence.Quote([]byte(s))}
+		return 0, &evidence.ParseError{Msg: f.bad + ": " + evidence.Quote([]byte(s))}
 	}
 	var err error
 	if r.Time, err = evidence.ParseTime(tim); err != nil {
-		return bad("timestamp", tim, "not a time like 2026-01-02T15:04:05.000000Z")
+		return f.n, bad("timestamp", tim, "not a time like 2026-01-02T15:04:05.000000Z")
 	}
 	if ip != "" {
 		if r.ClientIP, err = netip.ParseAddr(ip); err != nil {
-			return bad("client_ip", ip, "not an address")
+			return f.n, bad("client_ip", ip, "not an address")
 		}
 	}
 	if r.ClientPort, err = parsePort(port); err != nil {
-		return bad("client_port", port, "not a port number")
+		return f.n, bad("client_port", port, "not a port number")
 	}
 	if r.ListenerPort, err = parsePort(listener); err != nil {
-		return bad("listener_port", listener, "not a port number")
+		return f.n, bad("listener_port", listener, "not a port number")
 	}
 	if r.HandshakeLatency, err = evidence.ParseSeconds(latency); err != nil {
-		return bad("tls_handshake_latency", latency, "not a number of seconds")
+		return f.n, bad("tls_handshake_latency", latency, "not a number of seconds")
 	}
 	if validity != "" {
 		if r.LeafNotBefore, r.LeafNotAfter, err = parseValidity(validity); err != nil {
-			return bad("leaf_client_cert_validity", validity, "not NotBefore=<time>;NotAfter=<time>")
+			return f.n, bad("leaf_client_cert_validity", validity, "not NotBefore=<time>;NotAfter=<time>")
 		}
 	}
-	return nil
+	return f.n, nil
 }
 
 func bad(field, value, what string) *evidence.ParseError {

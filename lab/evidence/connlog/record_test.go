@@ -184,3 +184,19 @@ func TestReaderErrorEndsReading(t *testing.T) {
 	}
 	require.Equal(t, 1, n)
 }
+
+// A file that was cut within the last fields of its last line: what is left of it looks whole, as the log once had fewer fields.
+func TestCutLastLine(t *testing.T) {
+	const whole = `2026-03-02T12:00:00.004000Z 203.0.113.10 40000 443 TLSv1.3 TLS_AES_128_GCM_SHA256 0.004 "-" - - Success TID_01 x25519 app/lab/0123456789abcdef 198.51.100.1`
+	cut := whole[:strings.Index(whole, "_01")+2]
+	recs, errs := readAll(t, whole+"\n"+whole+"\n"+cut)
+	require.Len(t, recs, 2)
+	require.Len(t, errs, 1)
+	require.Contains(t, errs[0], "connection.log:3: the line is cut: it has 12 fields and no line end, the line before it has 15: ")
+	for name, in := range map[string]string{
+		"a line end": whole + "\n" + cut + "\n", "as many fields": whole + "\n" + whole, "an older log": cut + "\n" + cut, "nothing before it": cut,
+	} {
+		_, errs := readAll(t, in)
+		require.Empty(t, errs, name)
+	}
+}
