@@ -77,6 +77,9 @@ type UnknownError struct {
 
 func (e *UnknownError) Error() string {
 	msg := fmt.Sprintf("unknown security policy %q", e.Name)
+	if strings.Contains(e.Name, ",") {
+		return msg + ": want one name, not a list"
+	}
 	if len(e.Nearest) == 0 {
 		return msg
 	}
