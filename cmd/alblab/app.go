@@ -27,6 +27,7 @@ type app struct {
 	in     io.Reader
 	out    *bufio.Writer // flushed at the end, and by commands that print as things happen
 	err    io.Writer
+	tty    bool // standard output is a terminal
 	color  bool // standard output is a terminal and colours are welcome
 	live   bool // standard error is a terminal: a progress line may be drawn
 	negate bool // the judgement is negative
@@ -38,7 +39,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	a := &app{in: stdin, out: bufio.NewWriterSize(stdout, 64<<10), err: stderr}
 	_, noColor := os.LookupEnv("NO_COLOR")
 	plain := noColor && os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb"
-	a.color, a.live = isTerminal(stdout) && !plain, isTerminal(stderr) && os.Getenv("TERM") != "dumb"
+	a.tty = isTerminal(stdout)
+	a.color, a.live = a.tty && !plain, isTerminal(stderr) && os.Getenv("TERM") != "dumb"
 	root := newRoot(a)
 	root.SetArgs(args)
 	root.SetIn(stdin)

@@ -24,7 +24,8 @@ that matches is printed with its position, then how many did.
 FILE is any log with one event a line: VPC flow logs, access logs, connection
 logs; plain, gzip, the JSON of 'aws logs filter-log-events', an export of a log
 group to S3. A folder stands for the flow logs in it; - is standard input. The
-row of names that flow logs in S3 begin with is no event.
+row of names that flow logs in S3 begin with is no event. On a terminal control
+characters are shown as ?; a file or a pipe gets the events as they are.
 
 A pattern matches only events with as many fields as it names, unless it has an
 ellipsis (...) for the others.`
@@ -131,7 +132,11 @@ func (f *filter) event(event []byte, at evidence.Ref) error {
 	f.events++
 	if f.pattern.Match(event) {
 		f.matched++
-		_, err := fmt.Fprintf(f.app.out, "%s: %s\n", at, event)
+		line := fmt.Sprintf("%s: %s", at, event)
+		if f.app.tty {
+			line = visible(line)
+		}
+		_, err := f.app.out.WriteString(line + "\n")
 		return err
 	}
 	if f.matched == 0 {
