@@ -39,7 +39,11 @@ func (r *Report) Answer() Answer {
 		if r.Breaks.Clients == 1 {
 			who = "It"
 		}
-		a.Lead = fmt.Sprintf("%s cannot connect under %s any more. Of the others, %s.", who, to, r.rest())
+		more := " any more"
+		if r.From == "" {
+			more = "" // who knows whether they can today
+		}
+		a.Lead = fmt.Sprintf("%s cannot connect under %s%s. Of the others, %s.", who, to, more, r.rest())
 		a.Next = r.nextBreaks()
 	case r.Unknown.Clients > 0:
 		a.Effect = Unknown

@@ -47,7 +47,7 @@ func strictestPolicy(to *policy.Policy) *policy.Policy {
 }
 
 // choose tries every policy on the same evidence.
-func (r *Report) choose(q *Question, t *Traffic) {
+func (r *Report) choose(q *Question, t *Traffic, hopeless []bool) {
 	weights, present := make([]int64, len(t.Offers)), make([]bool, len(t.Offers))
 	for _, c := range t.Clients {
 		for _, u := range c.Uses {
@@ -64,7 +64,7 @@ func (r *Report) choose(q *Question, t *Traffic) {
 		other := *q
 		other.To = p
 		c := &Choice{Policy: p.Name, policy: p, distance: q.To.DistanceTo(p), strictest: top.DistanceTo(p)}
-		for i, v := range other.judgeOffers(t) {
+		for i, v := range other.judgeOffers(t, hopeless) {
 			if v.Fails || v.Effect == Keeps || !present[i] {
 				continue
 			}

@@ -33,19 +33,36 @@ func (t *Traffic) AddCatalogue(list []*catalog.Client) error {
 	return nil
 }
 
-// judgeOffers judges each different offer.
-func (q *Question) judgeOffers(t *Traffic) []Judgement {
+// judgeOffers judges each different offer. hopeless are those that fail today whatever the old policy is, see [Question.hopeless].
+func (q *Question) judgeOffers(t *Traffic, hopeless []bool) []Judgement {
 	lines := newLineJudge(q)
 	out := make([]Judgement, len(t.Offers))
 	for i, o := range t.Offers {
-		if o.Known {
-			out[i] = q.Hello(o.Hello)
-			if o.Answered && out[i].Fails {
-				out[i].Fails, out[i].Foreign = false, true
-			}
-		} else {
+		if !o.Known {
 			out[i] = lines.judge(o.Seen)
+			continue
 		}
+		out[i] = q.Hello(o.Hello)
+		if q.From == nil {
+			out[i].Fails = o.Refused || hopeless[i]
+		} else if o.Answered && out[i].Fails {
+			out[i].Fails, out[i].Foreign = false, true
+		}
+	}
+	return out
+}
+
+// hopeless says which hellos fail today although the old policy is not known: no policy that can be chosen serves them, and no
+// capture shows that the server did.
+func (q *Question) hopeless(t *Traffic) []bool {
+	out := make([]bool, len(t.Offers))
+	if q.From != nil {
+		return out
+	}
+	for i, o := range t.Offers {
+		out[i] = o.Known && !o.Answered && !Connects(q.To.Decide(o.Hello, q.Certs)) && !slices.ContainsFunc(policy.All(), func(p *policy.Policy) bool {
+			return p.Status == "documented" && Connects(p.Decide(o.Hello, q.fromCerts()))
+		})
 	}
 	return out
 }
@@ -60,7 +77,8 @@ func Judge(q *Question, t *Traffic) *Report {
 		r.From = q.From.Name
 		r.FromCertificates = q.fromCerts().String()
 	}
-	verdicts := q.judgeOffers(t)
+	hopeless := q.hopeless(t)
+	verdicts := q.judgeOffers(t, hopeless)
 	guesses := newGuesser(q)
 	for _, c := range t.Clients {
 		r.Clients = append(r.Clients, q.client(c, t, verdicts, guesses))
@@ -69,7 +87,7 @@ func Judge(q *Question, t *Traffic) *Report {
 		return cmp.Or(rank(&a)-rank(&b), cmp.Compare(b.Connections, a.Connections), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
 	})
 	r.sum(t, verdicts)
-	r.choose(q, t)
+	r.choose(q, t, hopeless)
 	return r
 }
 

@@ -82,3 +82,32 @@ func TestSameConnectionTwice(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, [][2]string{{one.Name, "copy.log"}}, traffic.Alike)
 }
+
+// TestFailsTodayWithoutFrom: also where the old policy is not known, a capture tells who is refused now, and nobody can have
+// served a hello that no policy serves.
+func TestFailsTodayWithoutFrom(t *testing.T) {
+	read := func(name string, answer ...byte) *Report {
+		c, err := catalog.ByName(name)
+		require.NoError(t, err)
+		in := Input{Kind: evidence.KindCapture, Name: "capture.pcap", Open: func() (io.ReadCloser, error) {
+			return io.NopCloser(bytes.NewReader(captured(t, []*catalog.Client{c}, answer...))), nil
+		}}
+		traffic, err := Read(t.Context(), []Input{in}, nil)
+		require.NoError(t, err)
+		return Judge(question(t, "", "TLS13-1-2-Res-2021-06"), traffic)
+	}
+	serverHello := append([]byte{22, 3, 1, 0, 42, 2, 0, 0, 38, 3, 1}, append(make([]byte, 32), 0, 0, 0x0A, 0)...)
+	alert := []byte{21, 3, 1, 0, 2, 2, 40}
+	require.EqualValues(t, 1, read("IE 8 XP").FailsToday.Clients, "RST")
+	require.EqualValues(t, 1, read("IE 8 XP", alert...).FailsToday.Clients, "an alert")
+	served := read("IE 8 XP", serverHello...)
+	require.EqualValues(t, 1, served.Breaks.Clients)
+	require.NotContains(t, served.Answer().Lead, "any more", "nobody said that it can today")
+
+	traffic := &Traffic{}
+	require.NoError(t, traffic.AddCatalogue(catalog.All()))
+	r := Judge(question(t, "", "TLS13-1-3-2021-06"), traffic)
+	require.True(t, client(t, r, "IE 6 XP").FailsToday)
+	require.True(t, client(t, r, "YandexBot 3.0").FailsToday)
+	require.False(t, client(t, r, "Java 7u25").FailsToday)
+}

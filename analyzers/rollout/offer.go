@@ -6,18 +6,22 @@ import (
 	"github.com/alblab/alblab/lab/wire"
 )
 
-// offerHello returns the number of the offer of a hello, which may be used again by its owner. answered: by a ServerHello.
-func (c *collector) offerHello(h *wire.ClientHello, ja4 string, answered bool) int {
+// offerHello returns the number of the offer of a hello, which may be used again by its owner. answered: by a ServerHello; refused:
+// by an end.
+func (c *collector) offerHello(h *wire.ClientHello, ja4 string, answered, refused bool) int {
 	c.key = append(c.key[:0], 0)
 	if answered {
 		c.key[0] = 1
+	}
+	if refused {
+		c.key[0] |= 2
 	}
 	c.key = appendOffer(c.key, h, ja4)
 	if id, ok := c.hellos[string(c.key)]; ok {
 		return id
 	}
 	id := len(c.offers)
-	c.offers = append(c.offers, Offer{Hello: keepOffer(h), JA4: ja4, Known: true, Answered: answered})
+	c.offers = append(c.offers, Offer{Hello: keepOffer(h), JA4: ja4, Known: true, Answered: answered, Refused: refused})
 	c.hellos[string(c.key)] = id
 	return id
 }

@@ -55,9 +55,9 @@ func (r *reader) conversation(v *capture.Conversation, file uint32) {
 	switch {
 	case v.Hello != nil:
 		ja4 = v.Hello.JA4()
-		offer = c.offerHello(v.Hello, ja4, v.ServerHello != nil)
+		offer = c.offerHello(v.Hello, ja4, v.ServerHello != nil, refused(v))
 	case v.HelloErr != nil && !v.FromClient.Lost:
-		offer = c.offerHello(nil, "", false)
+		offer = c.offerHello(nil, "", false, refused(v))
 	case v.ServerHello != nil: // the hello was not captured, or not all of it
 		offer = c.offerSeen(answered(v))
 	case v.HelloErr != nil:
@@ -103,6 +103,14 @@ func (s sighting) again(now sighting) bool {
 func hashed(a netip.AddrPort) uint32 {
 	b := a.Addr().Unmap().As16()
 	return crc32.Update(crc32.ChecksumIEEE(b[:]), crc32.IEEETable, binary.BigEndian.AppendUint16(nil, a.Port()))
+}
+
+// refused says whether the server ended the connection upon the hello: by a fatal alert, FIN or RST in place of a ServerHello.
+func refused(v *capture.Conversation) bool {
+	if v.ServerHello != nil || v.HelloRetry != nil || v.FromServer.Lost {
+		return false
+	}
+	return v.FromServer.Alert != nil || v.EndedBy == capture.SideServer
 }
 
 // answered is what a ServerHello says of a hello that was not captured.

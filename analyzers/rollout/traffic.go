@@ -65,6 +65,9 @@ type Offer struct {
 	Known bool // Hello is what was sent; nil is then one that is damaged
 	// Answered: the server accepted the hello, so that the client does not fail today, whatever the old policy is said to be.
 	Answered bool
+	// Refused: the server ended the connection upon the hello, by alert, FIN or RST, so that the client fails today if the old
+	// policy is not known.
+	Refused bool
 }
 
 // Client is one client and what it was seen with.
@@ -206,7 +209,7 @@ func (c *collector) merge(d *collector) {
 	ids := make([]int, len(d.offers))
 	for i, o := range d.offers {
 		if o.Known {
-			ids[i] = c.offerHello(o.Hello, o.JA4, o.Answered)
+			ids[i] = c.offerHello(o.Hello, o.JA4, o.Answered, o.Refused)
 		} else {
 			ids[i] = c.offerSeen(o.Seen)
 		}
