@@ -67,7 +67,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	for _, s := range list {
 		v, ok := verdicts[s]
 		if !ok {
-			v = s.verdict(Error, "not carried out")
+			v = s.verdict(Error, notCarriedOut)
 		}
 		r.Scenarios = append(r.Scenarios, v)
 	}

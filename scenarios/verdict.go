@@ -104,6 +104,12 @@ func (r *Report) count() {
 // OK reports whether nothing failed and nothing broke.
 func (r *Report) OK() bool { return r.Failed == 0 && r.Errors == 0 }
 
+// notCarriedOut is the message of a scenario that the run did not come to.
+const notCarriedOut = "not carried out"
+
+// NotCarriedOut reports whether the run ended, or was interrupted, before the scenario began.
+func (v *Verdict) NotCarriedOut() bool { return v.Verdict == Error && v.Message == notCarriedOut }
+
 // Story tells what was wanted and what was found, with the evidence quoted: several lines, "" if there is nothing to say.
 func (v *Verdict) Story() string {
 	var b strings.Builder

@@ -120,9 +120,22 @@ func openEvidence(paths []string) (*evidence.Bundle, error) {
 		} else if n > 1 {
 			err = fmt.Errorf("%w: %s: %s, and %d more", err, b.Skipped[0].Name, b.Skipped[0].Reason, n-1)
 		}
+		if damagedOnly(b) {
+			return nil, hint(err, "fetch the file again: it is empty or was cut")
+		}
 		return nil, hint(err, "flow logs without a header row need --flow-format unless they have the default format")
 	}
 	return b, nil
+}
+
+// damagedOnly reports whether nothing was recognised because files are empty, or are gzip that is cut or damaged.
+func damagedOnly(b *evidence.Bundle) bool {
+	for _, s := range b.Skipped {
+		if !s.Damaged() {
+			return false
+		}
+	}
+	return len(b.Skipped) > 0
 }
 
 func analyzeOptions(listeners []string, flowFormat string) (*analyzers.Options, error) {

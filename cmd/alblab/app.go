@@ -31,6 +31,7 @@ type app struct {
 	color  bool // standard output is a terminal and colours are welcome
 	live   bool // standard error is a terminal: a progress line may be drawn
 	negate bool // the judgement is negative
+	ended  bool // the user has ended the work
 	warnMu sync.Mutex
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -111,15 +112,15 @@ type decider struct {
 
 func newDecider(a *app, name, cert string) (*decider, error) {
 	d := &decider{app: a, out: a.out, cert: appendQuoted(nil, cert)}
-	switch name {
+	switch strings.ToLower(strings.TrimSpace(name)) {
 	case "":
-		return nil, errors.New("--policy is missing: the name of a policy, or all")
+		return nil, hint(errors.New("--policy is missing: the name of one policy, or all"), listPoliciesHint)
 	case "all":
 		d.policies = policy.All()
 	default:
 		p, err := policyByName(name)
 		if err != nil {
-			return nil, err
+			return nil, hint(err, "--policy wants one policy, or all; "+listPoliciesHint)
 		}
 		d.policies = []*policy.Policy{p}
 	}

@@ -9,12 +9,15 @@ import (
 	"github.com/alblab/alblab/lab/policy"
 )
 
-// policyByName finds a policy; an unknown name answers with the nearest.
+// listPoliciesHint says where the names are.
+const listPoliciesHint = "'alblab list policies' shows all names"
+
+// policyByName finds a policy; an unknown name answers with the nearest, or how to list them.
 func policyByName(name string) (*policy.Policy, error) {
 	p, err := policy.ByName(name)
 	var unknown *policy.UnknownError
-	if errors.As(err, &unknown) && len(unknown.Nearest) == 0 {
-		return nil, hint(err, "'alblab list policies' shows all names")
+	if errors.As(err, &unknown) {
+		return nil, hint(err, listPoliciesHint)
 	}
 	return p, err
 }

@@ -82,6 +82,7 @@ func runCommand(a *app) *cobra.Command {
 			return err
 		}
 		saved := saveReport(r, out)
+		a.ended = cmd.Context().Err() != nil
 		perr := a.printRun(r, f.value, took)
 		a.negate = r.Failed > 0
 		if err == nil && r.Errors > 0 {

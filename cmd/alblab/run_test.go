@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/alblab/alblab/lab"
+	"github.com/alblab/alblab/lab/embedded"
 	"github.com/alblab/alblab/lab/evidence"
 	"github.com/alblab/alblab/scenarios"
 )
@@ -121,6 +123,32 @@ func TestInterruptedRun(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	require.Equal(t, exitError, run(ctx, []string{"run"}, nil, &stdout, &stderr))
 	require.Equal(t, "alblab: error: interrupted\n", stderr.String())
+}
+
+// TestInterruptedRunText: what nobody came to is one line, not one each.
+func TestInterruptedRunText(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	begun := scenarios.All()[:3]
+	r, err := scenarios.Run(ctx, scenarios.Options{
+		Start:     func(ctx context.Context, spec lab.Spec) (lab.Lab, error) { return embedded.Start(ctx, spec, nil) },
+		Scenarios: begun,
+		Progress: func(done, _ int, _ *scenarios.Scenario) {
+			if done == 1 {
+				cancel()
+			}
+		},
+	})
+	require.ErrorIs(t, err, context.Canceled)
+	var out bytes.Buffer
+	a := testApp(&out)
+	a.ended = true
+	require.NoError(t, a.printRun(r, "text", time.Second))
+	require.NoError(t, a.out.Flush())
+	require.Contains(t, out.String(), "\n2 scenarios were not carried out (interrupted)\n")
+	require.Equal(t, 1, strings.Count(out.String(), "not carried out"))
+	require.Contains(t, out.String(), begun[0].Name)
+	require.NotContains(t, out.String(), begun[1].Name)
 }
 
 // TestProgress: no line unless the work takes longer than a second, none that stays.

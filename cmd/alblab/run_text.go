@@ -40,8 +40,13 @@ func (a *app) verdict(v scenarios.Result) string {
 func (a *app) printTable(r *scenarios.Report, took time.Duration) error {
 	t := a.newTable("scenario", "verdict", "found")
 	assumed := false
+	left := 0 // scenarios that nobody began
 	for i := range r.Scenarios {
 		v := &r.Scenarios[i]
+		if v.NotCarriedOut() {
+			left++
+			continue
+		}
 		verdict := a.verdict(v.Verdict)
 		if v.Verdict == scenarios.Pass && len(v.Assumed) > 0 {
 			verdict += "*"
@@ -49,16 +54,19 @@ func (a *app) printTable(r *scenarios.Report, took time.Duration) error {
 		}
 		t.AppendRow([]any{v.Name, verdict, foundWords(v)})
 	}
-	fmt.Fprintln(a.out, t.Render())
+	if left < len(r.Scenarios) {
+		fmt.Fprintln(a.out, t.Render())
+	}
 	if assumed {
 		fmt.Fprint(a.out, "* rests on an assumption: docs/fidelity.md\n")
 	}
 	for i := range r.Scenarios {
 		v := &r.Scenarios[i]
-		if v.Verdict != scenarios.Pass || len(v.Learned) > 0 {
+		if !v.NotCarriedOut() && (v.Verdict != scenarios.Pass || len(v.Learned) > 0) {
 			fmt.Fprintf(a.out, "\n%s", v.Story())
 		}
 	}
+	a.printLeft(left)
 	a.printAnswers(r)
 	summary := fmt.Sprintf("%d passed, %d failed, %d skipped", r.Passed, r.Failed, r.Skipped)
 	if r.Errors > 0 {
@@ -66,6 +74,21 @@ func (a *app) printTable(r *scenarios.Report, took time.Duration) error {
 	}
 	_, err := fmt.Fprintf(a.out, "\n%s, seed %d, %.1f s\n", summary, r.Seed, took.Seconds())
 	return err
+}
+
+// printLeft says how many scenarios nobody came to.
+func (a *app) printLeft(n int) {
+	if n == 0 {
+		return
+	}
+	were, why := "scenario was", ""
+	if n > 1 {
+		were = "scenarios were"
+	}
+	if a.ended {
+		why = " (interrupted)"
+	}
+	fmt.Fprintf(a.out, "\n%d %s not carried out%s\n", n, were, why)
 }
 
 // printAnswers prints what a run in an account learned, and who else was there.

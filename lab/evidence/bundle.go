@@ -29,6 +29,13 @@ type Skipped struct {
 	Reason string
 }
 
+// Damaged says whether the file was left out because it is empty, or packed and cut, so that nobody can say what it was.
+func (s Skipped) Damaged() bool {
+	return s.Reason == isEmpty || strings.HasPrefix(s.Reason, damagedGzip)
+}
+
+const isEmpty = "it is empty"
+
 // Open reads the bundle in fsys: its manifest.json if there is one, else it recognises each file by its content. It takes S3
 // layouts with gzip parts under AWS's own key names, aws logs filter-log-events JSON, exports of log groups to S3, plain
 // logs and captures, all mixed. Markers that AWS writes to try its permission are passed over.
@@ -120,8 +127,11 @@ func (b *Bundle) add(name string) {
 	k, format := Detect(first, name)
 	if k == "" {
 		reason := "not recognised as evidence"
-		if damaged != nil {
+		switch {
+		case damaged != nil:
 			reason = damaged.Error()
+		case len(first) == 0:
+			reason = isEmpty
 		}
 		b.skip(name, reason)
 		return

@@ -86,10 +86,13 @@ func (s *source) blame(err error) error {
 		return s.err
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		return &damageError{msg: "damaged gzip: it ends too early"}
+		return &damageError{msg: damagedGzip + "it ends too early"}
 	}
-	return &damageError{msg: "damaged gzip: " + err.Error()}
+	return &damageError{msg: damagedGzip + err.Error()}
 }
+
+// damagedGzip begins what is said of gzip that cannot be unpacked.
+const damagedGzip = "damaged gzip: "
 
 // damageError is content that cannot be unpacked. Lines turns it into a ParseError with a position.
 type damageError struct {

@@ -173,5 +173,5 @@ func TestCertificatesLeftOut(t *testing.T) {
 		"pki/ca.pem": {Data: []byte("-----BEGIN CERTIFICATE-----")}, "ca.pem": {Data: []byte("-----BEGIN CERTIFICATE-----")},
 	})
 	require.NoError(t, err)
-	require.Equal(t, []Skipped{{"ca.pem", "not recognised as evidence"}}, b.Skipped)
+	require.Equal(t, []Skipped{{Name: "ca.pem", Reason: "not recognised as evidence"}}, b.Skipped)
 }
