@@ -143,20 +143,37 @@ func appendDirection(b []byte, d *capture.Direction) []byte {
 	return append(strconv.AppendBool(append(b, `,"lost":`...), d.Lost), '}')
 }
 
-// clockText writes times as RFC 3339 in UTC, with nanoseconds. Most are of the same second as the one before.
+// clockText writes times as RFC 3339 in UTC, with nanoseconds. Most are of the same day as the one before.
 type clockText struct {
-	sec    int64
+	day    int64
 	prefix []byte
 }
 
 func (k *clockText) append(b []byte, t time.Time) []byte {
-	if sec := t.Unix(); k.prefix == nil || sec != k.sec {
-		k.sec, k.prefix = sec, t.UTC().AppendFormat(k.prefix[:0], "2006-01-02T15:04:05.")
+	const daySeconds = 24 * 60 * 60
+	sec := t.Unix()
+	day := sec / daySeconds
+	if sec -= day * daySeconds; sec < 0 { // before 1970
+		day, sec = day-1, sec+daySeconds
+	}
+	if k.prefix == nil || day != k.day {
+		k.day, k.prefix = day, t.UTC().AppendFormat(k.prefix[:0], "2006-01-02T")
 	}
 	b = append(b, k.prefix...)
-	ns := t.Nanosecond()
-	for unit := 100_000_000; unit > 0; unit /= 10 {
-		b = append(b, byte('0'+ns/unit%10))
-	}
-	return append(b, 'Z')
+	h, m, s, ns := uint32(sec/3600), uint32(sec/60%60), uint32(sec%60), uint32(t.Nanosecond())
+	at := len(b)
+	b = append(b, "00:00:00.000000000Z"...)
+	d := b[at : at+len("00:00:00.000000000")]
+	twoDigits(d[0:], h)
+	twoDigits(d[3:], m)
+	twoDigits(d[6:], s)
+	d[9] = byte('0' + ns/100_000_000)
+	twoDigits(d[10:], ns/1_000_000%100)
+	twoDigits(d[12:], ns/10_000%100)
+	twoDigits(d[14:], ns/100%100)
+	twoDigits(d[16:], ns%100)
+	return b
 }
+
+// twoDigits writes a number below 100.
+func twoDigits(b []byte, n uint32) { b[0], b[1] = byte('0'+n/10), byte('0'+n%10) }

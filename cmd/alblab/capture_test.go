@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -133,5 +134,18 @@ func TestCaptureFields(t *testing.T) {
 	}
 	for in, want := range map[string]string{"lab.example": `"lab.example"`, "a\"b": `"a\"b"`, "\x1b[1m": "\"\\u001b[1m\"", "\xff": `"\ufffd"`} {
 		require.Equal(t, want, string(appendPlain(nil, in)))
+	}
+}
+
+// The times are those of the standard library, in whatever order they come.
+func TestClockText(t *testing.T) {
+	const layout = "2006-01-02T15:04:05.000000000Z"
+	var k clockText
+	midnight := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	for _, at := range []time.Time{
+		midnight, midnight.Add(-1), midnight.Add(123456789), midnight.Add(23*time.Hour + 59*time.Minute + 59*time.Second + 1), midnight.AddDate(0, 0, 1),
+		time.Unix(0, 0), time.Unix(0, -1), time.Unix(-86400, 0), time.Unix(-86401, 5), midnight.In(time.FixedZone("", 3600)), time.Unix(1<<33, 999_999_999),
+	} {
+		require.Equal(t, at.UTC().Format(layout), string(k.append(nil, at)))
 	}
 }

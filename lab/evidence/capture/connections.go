@@ -51,6 +51,7 @@ type follower struct {
 	out     chan batch
 	back    chan []*conn // given back, to be used again
 	stop    chan struct{}
+	touched uint64 // what touch gave, so that the reading is not left out
 }
 
 func connections(r io.Reader, o *evidence.Options, l *Limits, finish func(*conn) *Conversation) iter.Seq2[*Conversation, error] {
@@ -65,7 +66,10 @@ func connections(r io.Reader, o *evidence.Options, l *Limits, finish func(*conn)
 			}
 		}()
 		for b := range f.out {
-			for _, c := range b.conns {
+			for i, c := range b.conns {
+				if i+1 < len(b.conns) {
+					f.touched += b.conns[i+1].touch()
+				}
 				if !yield(finish(c), nil) {
 					return
 				}

@@ -15,13 +15,13 @@ func (c *conn) finish(m *parsed) *Conversation {
 	v := &m.conversation
 	ci, si := 1-c.server, c.server
 	client, server := &c.sides[ci], &c.sides[si]
-	*v = Conversation{
-		Client: c.addr(int(ci)).addrPort(c.v6), Server: c.addr(int(si)).addrPort(c.v6), VNI: int(c.key.vni),
-		Start: unix(c.start), End: unix(c.end), FirstFrame: c.firstFrame, EndFrame: c.endFrame, Handshake: c.shook,
-		FromClient: client.direction(&m.alerts[0]), FromServer: server.direction(&m.alerts[1]),
-		ServerHelloFrame: c.serverHelloFrame, Group: c.group, CertificateRequest: c.request, ClientCertificate: c.certificate,
-		Ending: c.ending, Evicted: c.evicted,
-	}
+	*v = Conversation{} // and then in place, which a literal of this size is not
+	v.Client, v.Server, v.VNI = c.addr(int(ci)).addrPort(c.v6), c.addr(int(si)).addrPort(c.v6), int(c.key.vni)
+	v.Start, v.End, v.FirstFrame, v.EndFrame, v.Handshake = unix(c.start), unix(c.end), c.firstFrame, c.endFrame, c.shook
+	v.ServerHelloFrame, v.Group, v.CertificateRequest, v.ClientCertificate = c.serverHelloFrame, c.group, c.request, c.certificate
+	v.Ending, v.Evicted = c.ending, c.evicted
+	client.direction(&v.FromClient, &m.alerts[0])
+	server.direction(&v.FromServer, &m.alerts[1])
 	if c.ending != EndingOpen {
 		v.Ended, v.EndedBy = unix(c.ended), SideClient
 		if c.endedBy == c.server {
@@ -42,13 +42,12 @@ func (c *conn) addr(side int) end {
 	return c.key.high
 }
 
-func (s *side) direction(a *wire.Alert) Direction {
-	d := Direction{
-		Packets: s.packets, Bytes: s.bytes, Flags: s.flags, MSS: s.mss, Data: s.data, Segments: int64(s.segments),
-		Retransmitted: int64(s.retransmitted), Fragments: int64(s.fragments), Lost: s.lost || s.stream.gap(),
-		EncryptedAlerts: int(s.sealedAlerts), ChangeCipherSpec: s.ccs, AppData: int(s.appData), LateHandshakes: int(s.lateHandshakes),
-		FINFrame: s.finFrame, RSTFrame: s.rstFrame,
-	}
+// direction fills in what a side sent; d is empty.
+func (s *side) direction(d *Direction, a *wire.Alert) {
+	d.Packets, d.Bytes, d.Flags, d.MSS, d.Data, d.Segments = s.packets, s.bytes, s.flags, s.mss, s.data, int64(s.segments)
+	d.Retransmitted, d.Fragments, d.Lost = int64(s.retransmitted), int64(s.fragments), s.lost || s.stream.gap()
+	d.EncryptedAlerts, d.ChangeCipherSpec, d.AppData, d.LateHandshakes = int(s.sealedAlerts), s.ccs, int(s.appData), int(s.lateHandshakes)
+	d.FINFrame, d.RSTFrame = s.finFrame, s.rstFrame
 	if s.segments > 0 {
 		d.DataEnd = unix(s.dataEnd)
 	}
@@ -56,7 +55,6 @@ func (s *side) direction(a *wire.Alert) Direction {
 		*a = wire.Alert{Level: s.alert[0], Description: s.alert[1]}
 		d.Alert, d.AlertFrame = a, s.alertFrame
 	}
-	return d
 }
 
 // finishHello parses the client's hello.

@@ -31,8 +31,9 @@ type frames struct {
 	started bool
 	done    bool
 	ng      bool
-	used    int // bytes of the buffer that the last frame took and that are to be dropped
-	nanos   bool
+	used    int    // bytes of the buffer that the last frame took and that are to be dropped
+	unit    uint32 // a second, in units of the times' fractions
+	nano    int64  // such a unit in nanoseconds
 	pcapSec uint32 // of the last frame, to judge headers by
 	ifaces  []iface
 }
@@ -81,6 +82,9 @@ func (f *frames) next() error {
 	}
 	if f.ng {
 		return f.nextBlock()
+	}
+	if f.whole() {
+		return nil
 	}
 	return f.nextRecord()
 }
@@ -133,7 +137,9 @@ func (f *frames) start() error {
 		f.done = true
 		return &evidence.ParseError{File: f.file, Line: 1, Msg: fmt.Sprintf("neither pcap nor pcapng: begins with % x", b)}
 	}
-	f.nanos = magic == magicNano
+	if f.unit, f.nano = 1e6, 1000; magic == magicNano {
+		f.unit, f.nano = 1e9, 1
+	}
 	if b, err = f.peek(24, "the file's header"); err != nil {
 		return err
 	}
@@ -145,15 +151,33 @@ func (f *frames) start() error {
 // plausible reports whether h may be the header of a pcap record, strictly if the reader searches for one.
 func (f *frames) plausible(h []byte, strict bool) bool {
 	sec, frac, kept, full := f.u32(h), f.u32(h[4:]), f.u32(h[8:]), f.u32(h[12:])
-	limit := uint32(1e6)
-	if f.nanos {
-		limit = 1e9
-	}
-	if kept > maxFrame || frac >= limit {
+	if kept > maxFrame || frac >= f.unit {
 		return false
 	}
 	const day = 86400
 	return !strict || kept > 0 && kept <= full && full <= maxFrame && (f.pcapSec == 0 || sec-f.pcapSec+day <= 2*day)
+}
+
+// whole reads a record of a pcap file that lies in the window as a whole, as nearly all do. Of any other, or a damaged one, it says
+// no, and leaves it to nextRecord.
+func (f *frames) whole() bool {
+	b := f.b.Buffered()
+	if len(b) < 16 {
+		return false
+	}
+	sec, frac, kept, full := binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:]), binary.LittleEndian.Uint32(b[8:]), binary.LittleEndian.Uint32(b[12:])
+	if f.swap {
+		sec, frac, kept, full = bits.ReverseBytes32(sec), bits.ReverseBytes32(frac), bits.ReverseBytes32(kept), bits.ReverseBytes32(full)
+	}
+	if frac >= f.unit || kept > maxFrame || int(kept) > len(b)-16 {
+		return false
+	}
+	f.number++
+	f.used = 16 + int(kept)
+	f.data, f.full = b[16:f.used], int(full)
+	f.pcapSec = sec
+	f.time = int64(sec)*1e9 + int64(frac)*f.nano
+	return true
 }
 
 // nextRecord reads a record of a pcap file.
@@ -178,10 +202,7 @@ func (f *frames) nextRecord() error {
 	f.used = 16 + n
 	f.data = b[16:]
 	f.pcapSec = sec
-	if !f.nanos {
-		frac *= 1000
-	}
-	f.time = int64(sec)*1e9 + int64(frac)
+	f.time = int64(sec)*1e9 + int64(frac)*f.nano
 	return nil
 }
 

@@ -142,6 +142,14 @@ func (w *window) Peek(n int) ([]byte, error) {
 	return w.gather(n)
 }
 
+// Buffered returns what lies in one piece, without taking it: nothing where bytes had to be put together.
+func (w *window) Buffered() []byte {
+	if w.at < len(w.join) {
+		return nil
+	}
+	return w.cur
+}
+
 // gather puts n bytes together that lie in several chunks.
 func (w *window) gather(n int) ([]byte, error) {
 	if left := len(w.join) - w.at; w.at+n > cap(w.join) { // twice what is asked for, so that moving it is rare
@@ -165,6 +173,10 @@ func (w *window) gather(n int) ([]byte, error) {
 
 // Discard takes n bytes and returns how many there were.
 func (w *window) Discard(n int) (int, error) {
+	if w.at == len(w.join) && n <= len(w.cur) {
+		w.cur = w.cur[n:]
+		return n, nil
+	}
 	k := min(n, len(w.join)-w.at)
 	if w.at += k; w.at == len(w.join) {
 		w.join, w.at = w.join[:0], 0
