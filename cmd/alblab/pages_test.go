@@ -27,6 +27,10 @@ import (
 func TestPagesInBrowser(t *testing.T) {
 	chromium := tooltest.Need(t, "chromium")
 	connections, requests := whoBreaksLogs(t)
+	bundle := filepath.Join(t.TempDir(), "bundle")
+	var ignored bytes.Buffer
+	require.Equal(t, exitDone, run(t.Context(), []string{"run", "experiment-1", "--out", bundle}, strings.NewReader(""), &ignored, &ignored), ignored.String())
+	recorded := filepath.Join(bundle, "capture.pcap")
 	for _, page := range []struct {
 		name string
 		code int
@@ -34,6 +38,9 @@ func TestPagesInBrowser(t *testing.T) {
 	}{
 		{"who-breaks", exitNegative, []string{"who-breaks", "--from", "TLS13-1-0-2021-06", "--to", "TLS13-1-2-Res-2021-06", connections, requests, "--format", "html"}},
 		{"who-breaks-catalogue", exitNegative, []string{"who-breaks", "--to", "TLS13-1-3-2021-06", "--catalog", "--format", "html"}},
+		{"matrix", exitDone, []string{"matrix", "--format", "html"}},
+		{"matrix-capture", exitDone, []string{"matrix", recorded, "--format", "html"}},
+		{"readiness", exitDone, []string{"readiness", "--format", "html"}},
 	} {
 		t.Run(page.name, func(t *testing.T) {
 			var out, errs bytes.Buffer
@@ -67,7 +74,7 @@ func checkPage(t *testing.T, chromium, name, html string) {
 document.documentElement.style.width = "%dpx"; // a window is never narrower than 500
 let right = 0;
 for (const e of document.body.querySelectorAll("*"))
-	if (!e.closest(".scroll") && !e.closest("svg")) right = Math.max(right, e.getBoundingClientRect().right);
+	if (!e.closest(".scroll") && !e.closest("svg") && !e.parentElement.closest(".m-map")) right = Math.max(right, e.getBoundingClientRect().right);
 document.title = "reaches " + Math.ceil(right);
 </script></body>`, telephone), 1)
 	require.NoError(t, os.WriteFile(file, []byte(measured), 0o600))
