@@ -138,7 +138,7 @@ func (r *Report) nextBreaks() (steps []Step) {
 	}
 	steps = append(steps, Step{Text: cure})
 	if c := r.Choices.Fewest; c != nil && c.Policy != r.To && c.Breaks < r.Breaks.Connections {
-		steps = append(steps, Step{Text: fmt.Sprintf("No policy is known to keep everyone. %s breaks the fewest: %s of %s. %s",
+		steps = append(steps, Step{Text: fmt.Sprintf("No policy is known to keep everyone. Of those that can be chosen, %s breaks the fewest: %s of %s. %s",
 			Short(c.Policy), page.Number(c.Breaks), plural(r.Total.Connections, r.unit()), priceWords(c.Price))})
 	}
 	for _, x := range r.Reasons {
@@ -198,7 +198,11 @@ func (r *Report) settle(first bool) (steps []Step) {
 			wants[e]++
 		}
 	}
-	if wants[SettleFrom] > 0 {
+	switch {
+	case r.From != "" && r.Foreign > 0:
+		steps = append(steps, Step{Text: fmt.Sprintf("%s cannot have been made under %s: check --from and --from-cert, or choose the listener with --port.",
+			plural(r.Foreign, "connection"), Short(r.From))})
+	case r.From == "" && wants[SettleFrom] > 0:
 		steps = append(steps, Step{Text: "Say which policy the listener has now, with --from: the same lines then prove more.",
 			Command: "aws elbv2 describe-listeners --load-balancer-arn ARN --query 'Listeners[].SslPolicy'"})
 	}

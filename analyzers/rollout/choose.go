@@ -9,7 +9,8 @@ import (
 
 // Choices are policies that could be chosen instead.
 type Choices struct {
-	// Nearest of those that keep everyone, in the order of policy.Distance from the new policy; nil if none does.
+	// Nearest of those that keep everyone, in the order of policy.Distance from the new policy; nil if none does. A FIPS policy only
+	// if there is no other, or one of the two policies asked about is one.
 	Nearest *Choice `json:"nearest"`
 	// Strictest of those that keep everyone: the nearest to the strictest policy that AWS has. FIPS policies only if the new one is
 	// one. nil if none does.
@@ -84,7 +85,7 @@ func (r *Report) choose(q *Question, t *Traffic, hopeless []bool) {
 			continue
 		}
 		r.Choices.KeepsAll = append(r.Choices.KeepsAll, c.Policy)
-		if r.Choices.Nearest == nil {
+		if n := r.Choices.Nearest; n == nil || q.unasked(n.policy) && !q.unasked(c.policy) {
 			r.Choices.Nearest = c
 		}
 		if c.policy.FIPS() && !q.To.FIPS() {
@@ -96,7 +97,8 @@ func (r *Report) choose(q *Question, t *Traffic, hopeless []bool) {
 	}
 	if r.Choices.Nearest == nil {
 		r.Choices.Fewest = slices.MinFunc(all, func(a, b *Choice) int { // the first of equals is the nearest
-			return cmp.Or(cmp.Compare(a.Breaks, b.Breaks), cmp.Compare(a.Unknown, b.Unknown), a.lost-b.lost)
+			return cmp.Or(cmp.Compare(a.Breaks, b.Breaks), cmp.Compare(a.Unknown, b.Unknown), a.lost-b.lost,
+				number(q.unasked(a.policy))-number(q.unasked(b.policy)))
 		})
 	}
 	for _, c := range []*Choice{r.Choices.Nearest, r.Choices.Strictest, r.Choices.Fewest} {
@@ -104,6 +106,18 @@ func (r *Report) choose(q *Question, t *Traffic, hopeless []bool) {
 			c.Price = q.To.Price(c.policy)
 		}
 	}
+}
+
+// unasked says whether a policy is a FIPS one, which brings duties of its own, and the question is of none.
+func (q *Question) unasked(p *policy.Policy) bool {
+	return p.FIPS() && !q.To.FIPS() && (q.From == nil || !q.From.FIPS())
+}
+
+func number(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func sortReasons(list []ReasonCount) {

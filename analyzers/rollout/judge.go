@@ -139,7 +139,11 @@ func (q *Question) client(c *Client, t *Traffic, verdicts []Judgement, guesses *
 	case Breaks:
 		out.Cure = q.cure(o, v)
 	case Unknown:
-		out.Settle = v.Settle
+		for _, e := range v.Settle {
+			if e != SettleFrom || q.From == nil { // a line that From did not write was judged without it
+				out.Settle = append(out.Settle, e)
+			}
+		}
 		agents := c.Agents
 		if c.Kind == KindUserAgent {
 			agents = []string{c.Name}

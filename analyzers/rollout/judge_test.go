@@ -111,3 +111,34 @@ func TestFailsTodayWithoutFrom(t *testing.T) {
 	require.True(t, client(t, r, "YandexBot 3.0").FailsToday)
 	require.False(t, client(t, r, "Java 7u25").FailsToday)
 }
+
+// TestWrongFrom: where lines cannot be --from's, to say --from is no advice.
+func TestWrongFrom(t *testing.T) {
+	log := connection(0, "198.51.100.1", "TLSv1.2", "AES128-SHA", "", "Success")
+	traffic, err := Read(t.Context(), []Input{text(evidence.KindConnection, log)}, nil)
+	require.NoError(t, err)
+	r := Judge(question(t, "TLS13-1-2-Res-2021-06", "TLS13-1-2-Res-2021-06"), traffic)
+	require.EqualValues(t, 1, r.Foreign)
+	require.NotContains(t, r.Clients[0].Settle, SettleFrom)
+	var all []string
+	for _, s := range r.Answer().Next {
+		all = append(all, s.Text)
+	}
+	next := strings.Join(all, "\n")
+	require.NotContains(t, next, "Say which policy")
+	require.Contains(t, next, "1 connection cannot have been made under TLS13-1-2-Res-2021-06: check --from and --from-cert")
+}
+
+// TestFIPSIsNoAdvice: who asks of no FIPS policy is given none where another does as well.
+func TestFIPSIsNoAdvice(t *testing.T) {
+	for _, c := range catalog.All() {
+		traffic := &Traffic{}
+		require.NoError(t, traffic.AddCatalogue([]*catalog.Client{c}))
+		for _, to := range []string{"TLS13-1-3-2021-06", "TLS13-1-2-Res-2021-06"} {
+			r := Judge(question(t, "", to), traffic)
+			for _, choice := range []*Choice{r.Choices.Nearest, r.Choices.Fewest} {
+				require.True(t, choice == nil || !choice.policy.FIPS(), "%s, %s", c.Name, to)
+			}
+		}
+	}
+}
