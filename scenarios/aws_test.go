@@ -207,6 +207,9 @@ func (r *awsRun) teardown(t *testing.T) {
 		run = s.RunID
 	}
 	if r.folder.HasState() {
+		if _, err := r.config.Clients.EndSessions(ctx, run); err != nil {
+			t.Errorf("%v; %s", err, aws.Hint(err))
+		}
 		if _, err := terraform.DestroyContextE(t, ctx, r.options(r.folder.Teardown())); err != nil {
 			t.Errorf("taking the lab down: %v; run 'alblab aws down --dir %s'", err, r.folder.Dir())
 		}

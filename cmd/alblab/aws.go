@@ -38,8 +38,9 @@ func (f *accountFlags) add(fl *pflag.FlagSet) {
 	fl.StringVar(&f.endpoint, "endpoint-url", "", "call `URL` instead of AWS: 'alblab serve --aws-api'")
 }
 
-// config loads the AWS configuration; region is used where none is given.
-func (f *accountFlags) config(ctx context.Context, region string) (aws.Config, error) {
+// config loads the AWS configuration; region is used where none is given. Calls that go elsewhere than to AWS without --endpoint-url
+// are said.
+func (f *accountFlags) config(ctx context.Context, a *app, region string) (aws.Config, error) {
 	o := &aws.ConfigOptions{Region: f.region, Profile: f.profile, Endpoint: f.endpoint}
 	if o.Region == "" {
 		o.Region = region
@@ -48,7 +49,17 @@ func (f *accountFlags) config(ctx context.Context, region string) (aws.Config, e
 	if err != nil {
 		return aws.Config{}, awsError(err)
 	}
-	return aws.Config{AWS: c, Clients: aws.NewClients(c)}, nil
+	clients := aws.NewClients(c)
+	a.warnEndpoint(clients, f.endpoint)
+	return aws.Config{AWS: c, Clients: clients}, nil
+}
+
+// warnEndpoint says where calls go if not to AWS and not by the flag: a left-over AWS_ENDPOINT_URL makes an emulator's answer look
+// like the account's.
+func (a *app) warnEndpoint(c *aws.Clients, flag string) {
+	if c.Endpoint != "" && flag == "" {
+		a.warn("calls go to %s, not to AWS: AWS_ENDPOINT_URL is set, or endpoint_url in ~/.aws/config", c.Endpoint)
+	}
 }
 
 // awsError gives an error of lab/aws its hint.

@@ -24,7 +24,7 @@ func awsPoliciesCommand(a *app) *cobra.Command {
 	account.add(cmd.Flags())
 	f := formatFlag(cmd, "text", "json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := account.config(cmd.Context(), "")
+		c, err := account.config(cmd.Context(), a, "")
 		if err != nil {
 			return err
 		}

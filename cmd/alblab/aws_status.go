@@ -50,7 +50,7 @@ func awsStatusCommand(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		c, err := account.config(cmd.Context(), o.Region)
+		c, err := account.config(cmd.Context(), a, o.Region)
 		if err != nil {
 			return err
 		}

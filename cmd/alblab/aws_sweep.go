@@ -1,10 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,8 +17,9 @@ stores, mirror sessions, buckets, networks. With --yes it is deleted, in an
 order that works, and tried again while AWS still holds something. What this
 command cannot delete is listed with the command that can.
 
-Only what has the tag is ever touched. --expired leaves labs whose time is not
-over; --run names one lab.`
+Only what has the tag is ever touched, and the dashboard and saved queries
+named after its run. --expired leaves labs whose time is not over; --run names
+one lab.`
 
 // sweepFor is how long deleting is tried: a load balancer's interfaces keep subnets busy for minutes.
 const sweepFor = 10 * time.Minute
@@ -37,7 +38,7 @@ func awsSweepCommand(a *app) *cobra.Command {
 	cmd.Flags().BoolVar(&yes, "yes", false, "delete; otherwise only list")
 	f := formatFlag(cmd, "text", "json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := account.config(cmd.Context(), "")
+		c, err := account.config(cmd.Context(), a, "")
 		if err != nil {
 			return err
 		}
@@ -57,8 +58,12 @@ func awsSweepCommand(a *app) *cobra.Command {
 		if err := a.printSweep(all, f.value, yes); err != nil {
 			return err
 		}
-		if failed != nil {
-			return hint(errors.New(plural(strings.Count(failed.Error(), "\n")+1, "resource")+" could not be deleted"), "the commands above delete them; or run the command again in some minutes")
+		left := plural(len(aws.Undeleted(all)), "resource")
+		switch {
+		case errors.Is(failed, context.Canceled):
+			return hint(fmt.Errorf("interrupted: %s not deleted", left), "run the command again")
+		case failed != nil:
+			return hint(fmt.Errorf("%s could not be deleted", left), "the commands above delete them; or run the command again in some minutes")
 		}
 		return nil
 	}
@@ -75,7 +80,10 @@ func (a *app) printSweep(all []aws.Leftover, format string, deleted bool) error 
 			Leftovers []aws.Leftover `json:"leftovers"`
 		}{"alblab.aws-sweep/1", all})
 	}
-	left := slices.DeleteFunc(slices.Clone(all), func(l aws.Leftover) bool { return l.Deleted })
+	left := all
+	if deleted {
+		left = aws.Undeleted(all)
+	}
 	if len(left) == 0 {
 		_, err := fmt.Fprintln(a.out, "nothing is left")
 		return err

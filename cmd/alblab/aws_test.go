@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -66,6 +67,11 @@ func TestAWSSweep(t *testing.T) {
 	require.Equal(t, exitDone, code, errs)
 	require.Contains(t, out, "elasticloadbalancing loadbalancer app/alblab/")
 	require.Contains(t, out, "nothing was deleted: --yes deletes")
+	code, out, errs = command(t, "aws", "sweep", "--endpoint-url", url, "--yes") // the embedded lab's API deletes nothing
+	require.Equal(t, exitError, code)
+	left := strings.Count(out, "  run ")
+	require.Greater(t, left, 5)
+	require.Contains(t, errs, fmt.Sprintf("%d resources could not be deleted", left))
 	code, out, _ = command(t, "aws", "sweep", "--endpoint-url", url, "--run", "another")
 	require.Equal(t, exitDone, code)
 	require.Equal(t, "nothing is left\n", out)
@@ -119,6 +125,21 @@ func TestAWSWithoutLab(t *testing.T) {
 	code, _, errs = command(t, "aws", "up", "--account", "111122223333")
 	require.Equal(t, exitError, code)
 	require.Contains(t, errs, "--allow: say who may connect")
+}
+
+// TestAWSEndpointLeftOver: a left-over AWS_ENDPOINT_URL is said, or an emulator's "nothing is left" reads like the account's.
+func TestAWSEndpointLeftOver(t *testing.T) {
+	url, _ := awsServer(t)
+	for _, args := range [][]string{{"aws", "sweep"}, {"aws", "policies"}, {"diagnose", "alblab"}} {
+		t.Setenv("AWS_ENDPOINT_URL", url)
+		code, _, errs := command(t, args...)
+		require.Equal(t, exitDone, code, errs)
+		require.Contains(t, errs, "calls go to "+url+", not to AWS", args)
+		t.Setenv("AWS_ENDPOINT_URL", "")
+		code, _, errs = command(t, append(args, "--endpoint-url", url)...)
+		require.Equal(t, exitDone, code, errs)
+		require.NotContains(t, errs, "not to AWS", args)
+	}
 }
 
 func TestAWSThrottled(t *testing.T) {

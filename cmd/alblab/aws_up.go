@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -69,7 +70,7 @@ func awsUpCommand(a *app) *cobra.Command {
 		if owner == "" {
 			owner = "alblab"
 		}
-		c, err := account.config(cmd.Context(), "")
+		c, err := account.config(cmd.Context(), a, "")
 		if err != nil {
 			return err
 		}
@@ -152,6 +153,27 @@ func parseAllowed(cmd *cobra.Command, allow []string) ([]netip.Prefix, error) {
 	return all, nil
 }
 
+// endSessions removes what a run that was killed has left, before Terraform destroys what it hangs on. It goes by the environment,
+// as Terraform does. Where it fails Terraform goes on alone.
+func (a *app) endSessions(ctx context.Context, f *deploy.Folder) {
+	s, err := f.Settings()
+	if err != nil || s.RunID == "" {
+		return // Terraform says what is wrong
+	}
+	var account accountFlags
+	c, err := account.config(ctx, a, s.Region)
+	n := 0
+	if err == nil {
+		n, err = c.Clients.EndSessions(ctx, s.RunID)
+	}
+	switch {
+	case err != nil:
+		a.warn("mirror sessions were not removed: %v", firstLine(err))
+	case n > 0:
+		fmt.Fprintf(a.err, "removed %s\n", plural(n, "mirror session"))
+	}
+}
+
 func awsDownCommand(a *app) *cobra.Command {
 	var dir, config, program string
 	cmd := &cobra.Command{
@@ -174,6 +196,9 @@ again for a quarter of an hour. Safe to run again.`,
 			return awsError(err)
 		}
 		was := f.HasState()
+		if was {
+			a.endSessions(cmd.Context(), f)
+		}
 		if err := f.Down(cmd.Context(), program, io.Writer(a.err), nil); err != nil {
 			return awsError(err)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -109,6 +110,35 @@ func (d *diagnosis) count(b *evidence.Bundle) error {
 	})
 }
 
+// quiet says of evidence that is missing although its log is on that there was no line of it; failed says that something could not
+// be read.
+func quiet(lb *aws.LoadBalancer, missing []analyzers.Missing, failed bool) []analyzers.Missing {
+	on := map[evidence.Kind]string{}
+	if lb.ConnectionLog.On {
+		on[evidence.KindConnection] = "the connection log"
+	}
+	if lb.AccessLog.On {
+		on[evidence.KindAccess] = "the access log"
+	}
+	if f := aws.BestFlowLog(lb.FlowLogs); f != nil {
+		on[evidence.KindFlow] = "the flow log " + f.ID
+	}
+	if len(lb.WAFLogs) > 0 {
+		on[evidence.KindWAF] = "the AWS WAF log"
+	}
+	words := " is on and has no line in this time"
+	if failed {
+		words = " is on, and no line of this time was read"
+	}
+	missing = slices.Clone(missing)
+	for i, m := range missing {
+		if log, ok := on[m.Kind]; ok {
+			missing[i].Adds = log + words
+		}
+	}
+	return missing
+}
+
 func (a *app) diagnose(ctx context.Context, name string, f *diagnoseFlags) (*diagnosis, error) {
 	dir := f.out
 	if dir == "" {
@@ -125,10 +155,11 @@ func (a *app) diagnose(ctx context.Context, name string, f *diagnoseFlags) (*dia
 	if err != nil {
 		return nil, err
 	}
+	c := aws.NewClients(cfg)
+	a.warnEndpoint(c, f.aws.Endpoint)
 	p := a.newProgress()
 	defer p.stop()
 	p.set("asking for %s", name)
-	c := aws.NewClients(cfg)
 	lb, err := c.Describe(ctx, name)
 	if err != nil {
 		return nil, err
@@ -145,6 +176,7 @@ func (a *app) diagnose(ctx context.Context, name string, f *diagnoseFlags) (*dia
 	if err != nil {
 		return nil, err
 	}
+	r.Missing = quiet(lb, r.Missing, len(g.Problems) > 0)
 	d := &diagnosis{lb: lb, window: w, report: r, gaps: lb.Gaps(), problems: g.Problems, kept: f.out}
 	return d, d.count(g.Bundle)
 }

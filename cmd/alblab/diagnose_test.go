@@ -99,6 +99,19 @@ func TestDiagnoseGaps(t *testing.T) {
 	require.Contains(t, out, "ClientTLSNegotiationErrorCount: 1")
 }
 
+// TestDiagnoseIdle: where a log is on and nothing happened, it is not called missing for want of being on.
+func TestDiagnoseIdle(t *testing.T) {
+	endpoint := accountWithTrouble(t, &awsapi.Options{Delivery: &awsapi.Delivery{AtOnce: true}})
+	code, out, errs := diagnose(t, "alblab", "--endpoint-url", endpoint, "--since", "3h", "--until", "2h")
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "connection on, access on")
+	for _, log := range []string{"the connection log", "the access log"} {
+		require.Contains(t, out, "missing: "+log)
+	}
+	require.Equal(t, 2, strings.Count(out, "is on and has no line in this time"), out)
+	require.NotContains(t, out, "has a line for each attempt")
+}
+
 func TestDiagnoseErrors(t *testing.T) {
 	endpoint := accountWithTrouble(t, &awsapi.Options{Delivery: &awsapi.Delivery{AtOnce: true}})
 	for _, tt := range []struct {

@@ -52,7 +52,7 @@ type attachment struct {
 // runAWS runs scenarios on the lab in an account. The report is nil if nothing was begun.
 func (a *app) runAWS(ctx context.Context, list []*scenarios.Scenario, f *runAWSFlags) (*scenarios.Report, time.Duration, error) {
 	begin := time.Now()
-	at, err := f.attachment(ctx)
+	at, err := f.attachment(ctx, a)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -94,12 +94,12 @@ func (a *app) runAWS(ctx context.Context, list []*scenarios.Scenario, f *runAWSF
 }
 
 // attachment reads outputs, certificates and the AWS configuration, and lists the lab's listeners.
-func (f *runAWSFlags) attachment(ctx context.Context) (*attachment, error) {
+func (f *runAWSFlags) attachment(ctx context.Context, a *app) (*attachment, error) {
 	outputs, name, err := readOutputs(f.outputs, f.dir)
 	if err != nil {
 		return nil, err
 	}
-	c, err := f.account.config(ctx, outputs.Region)
+	c, err := f.account.config(ctx, a, outputs.Region)
 	if err != nil {
 		return nil, err
 	}

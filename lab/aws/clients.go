@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/alblab/alblab/lab/aws/ec2query"
 )
@@ -59,6 +60,8 @@ type ELB interface {
 type Logs interface {
 	cloudwatchlogs.FilterLogEventsAPIClient
 	cloudwatchlogs.DescribeLogGroupsAPIClient
+	DescribeQueryDefinitions(context.Context, *cloudwatchlogs.DescribeQueryDefinitionsInput, ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.DescribeQueryDefinitionsOutput, error)
+	DeleteQueryDefinition(context.Context, *cloudwatchlogs.DeleteQueryDefinitionInput, ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.DeleteQueryDefinitionOutput, error)
 	DeleteLogGroup(context.Context, *cloudwatchlogs.DeleteLogGroupInput, ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.DeleteLogGroupOutput, error)
 }
 
@@ -66,6 +69,9 @@ type Logs interface {
 type CloudWatch interface {
 	cloudwatch.GetMetricDataAPIClient
 	cloudwatch.ListMetricsAPIClient
+	GetDashboard(context.Context, *cloudwatch.GetDashboardInput, ...func(*cloudwatch.Options)) (*cloudwatch.GetDashboardOutput, error)
+	DeleteDashboards(context.Context, *cloudwatch.DeleteDashboardsInput, ...func(*cloudwatch.Options)) (*cloudwatch.DeleteDashboardsOutput, error)
+	DeleteAlarms(context.Context, *cloudwatch.DeleteAlarmsInput, ...func(*cloudwatch.Options)) (*cloudwatch.DeleteAlarmsOutput, error)
 }
 
 // S3 is Amazon S3.
@@ -82,6 +88,10 @@ type S3 interface {
 type WAF interface {
 	GetWebACLForResource(context.Context, *wafv2.GetWebACLForResourceInput, ...func(*wafv2.Options)) (*wafv2.GetWebACLForResourceOutput, error)
 	GetSampledRequests(context.Context, *wafv2.GetSampledRequestsInput, ...func(*wafv2.Options)) (*wafv2.GetSampledRequestsOutput, error)
+	GetWebACL(context.Context, *wafv2.GetWebACLInput, ...func(*wafv2.Options)) (*wafv2.GetWebACLOutput, error)
+	DeleteWebACL(context.Context, *wafv2.DeleteWebACLInput, ...func(*wafv2.Options)) (*wafv2.DeleteWebACLOutput, error)
+	GetIPSet(context.Context, *wafv2.GetIPSetInput, ...func(*wafv2.Options)) (*wafv2.GetIPSetOutput, error)
+	DeleteIPSet(context.Context, *wafv2.DeleteIPSetInput, ...func(*wafv2.Options)) (*wafv2.DeleteIPSetOutput, error)
 	GetLoggingConfiguration(context.Context, *wafv2.GetLoggingConfigurationInput, ...func(*wafv2.Options)) (*wafv2.GetLoggingConfigurationOutput, error)
 }
 
@@ -112,7 +122,8 @@ func LoadConfig(ctx context.Context, o *ConfigOptions) (sdk.Config, error) {
 	if o == nil {
 		o = &ConfigOptions{}
 	}
-	var fs []func(*config.LoadOptions) error
+	// What fails is returned; the SDK's own lines on standard error only repeat it, in other words.
+	fs := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})}
 	if o.Region != "" {
 		fs = append(fs, config.WithRegion(o.Region))
 	}

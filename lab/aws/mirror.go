@@ -134,5 +134,21 @@ func (m *mirror) remove(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// EndSessions deletes the mirror sessions of a lab by their tag: a run that was killed has left its own, and mirror target and
+// filter cannot go before them. It returns how many there were.
+func (c *Clients) EndSessions(ctx context.Context, run string) (int, error) {
+	sessions, err := c.EC2.MirrorSessions(ctx, ec2query.Filter{Name: "tag:" + TagRun, Values: []string{run}})
+	if err != nil {
+		return 0, explain(err, "looking for mirror sessions")
+	}
+	var errs []error
+	for _, s := range sessions {
+		if err := c.EC2.DeleteMirrorSession(ctx, s.ID); err != nil && !gone(err) {
+			errs = append(errs, explain(err, "removing mirror session %s", s.ID))
+		}
+	}
+	return len(sessions), errors.Join(errs...)
+}
+
 // MirrorSession is a traffic mirror session, as the interface [EC2] has it.
 type MirrorSession = ec2query.MirrorSession

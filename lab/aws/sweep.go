@@ -12,6 +12,7 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi/types"
+	"github.com/aws/smithy-go"
 
 	"github.com/alblab/alblab/lab/aws/ec2query"
 )
@@ -71,6 +72,9 @@ func (c *Clients) Leftovers(ctx context.Context, run string) ([]Leftover, error)
 		all = append(all, newLeftover(fmt.Sprintf("arn:aws:ec2:%s::traffic-mirror-session/%s", c.Region, s.ID), tags))
 	}
 	if all, err = c.withoutEnded(ctx, all); err != nil {
+		return nil, err
+	}
+	if all, err = c.withUntagged(ctx, run, all); err != nil {
 		return nil, err
 	}
 	slices.SortStableFunc(all, func(a, b Leftover) int {
@@ -165,6 +169,9 @@ func kindOfARN(arn string) (kind, id string) {
 	if service == "s3" {
 		return "s3 bucket", rest
 	}
+	if service == "wafv2" { // regional/webacl/NAME/ID
+		_, rest, _ = strings.Cut(rest, "/")
+	}
 	i := strings.IndexAny(rest, ":/")
 	if i < 0 {
 		return service, rest
@@ -175,8 +182,9 @@ func kindOfARN(arn string) (kind, id string) {
 // deleter says how a kind is deleted.
 type deleter struct {
 	kind    string
-	command string // of the AWS CLI; %s is the id, %a the ARN
+	command string // of the AWS CLI; %s is the id, %a the ARN, %n and %i the halves of an id with a slash
 	delete  func(ctx context.Context, c *Clients, l *Leftover) error
+	with    bool // goes with what it is part of
 }
 
 // ec2Delete calls an action of EC2 with one parameter.
@@ -190,40 +198,48 @@ func ec2Delete(action, parameter string) func(context.Context, *Clients, *Leftov
 // its command.
 func deleters() []deleter {
 	return []deleter{
-		{"ec2 traffic-mirror-session", "aws ec2 delete-traffic-mirror-session --traffic-mirror-session-id %s", func(ctx context.Context, c *Clients, l *Leftover) error {
+		{kind: "ec2 traffic-mirror-session", command: "aws ec2 delete-traffic-mirror-session --traffic-mirror-session-id %s", delete: func(ctx context.Context, c *Clients, l *Leftover) error {
 			return c.EC2.DeleteMirrorSession(ctx, l.ID)
 		}},
-		{"elasticloadbalancing loadbalancer", "aws elbv2 delete-load-balancer --load-balancer-arn %a", func(ctx context.Context, c *Clients, l *Leftover) error {
+		{kind: "elasticloadbalancing loadbalancer", command: "aws elbv2 delete-load-balancer --load-balancer-arn %a", delete: func(ctx context.Context, c *Clients, l *Leftover) error {
 			_, err := c.ELB.DeleteLoadBalancer(ctx, &elb.DeleteLoadBalancerInput{LoadBalancerArn: &l.ARN})
 			return err
 		}},
-		{"elasticloadbalancing listener", "aws elbv2 delete-listener --listener-arn %a", nil}, // goes with its load balancer
-		{"elasticloadbalancing listener-rule", "aws elbv2 delete-rule --rule-arn %a", nil},
-		{"elasticloadbalancing truststore", "aws elbv2 delete-trust-store --trust-store-arn %a", func(ctx context.Context, c *Clients, l *Leftover) error {
+		{kind: "elasticloadbalancing listener", command: "aws elbv2 delete-listener --listener-arn %a", with: true}, // with its load balancer
+		{kind: "elasticloadbalancing listener-rule", command: "aws elbv2 delete-rule --rule-arn %a", with: true},
+		{kind: "elasticloadbalancing truststore", command: "aws elbv2 delete-trust-store --trust-store-arn %a", delete: func(ctx context.Context, c *Clients, l *Leftover) error {
 			_, err := c.ELB.DeleteTrustStore(ctx, &elb.DeleteTrustStoreInput{TrustStoreArn: &l.ARN})
 			return err
 		}},
-		{"elasticloadbalancing targetgroup", "aws elbv2 delete-target-group --target-group-arn %a", func(ctx context.Context, c *Clients, l *Leftover) error {
+		{kind: "elasticloadbalancing targetgroup", command: "aws elbv2 delete-target-group --target-group-arn %a", delete: func(ctx context.Context, c *Clients, l *Leftover) error {
 			_, err := c.ELB.DeleteTargetGroup(ctx, &elb.DeleteTargetGroupInput{TargetGroupArn: &l.ARN})
 			return err
 		}},
-		{"wafv2 regional", "aws wafv2 list-web-acls --scope REGIONAL  # then delete-web-acl with its lock token: %a", nil},
-		{"acm certificate", "aws acm delete-certificate --certificate-arn %a", nil},
-		{"ec2 instance", "aws ec2 terminate-instances --instance-ids %s", ec2Delete("TerminateInstances", "InstanceId.1")},
-		{"ec2 vpc-flow-log", "aws ec2 delete-flow-logs --flow-log-ids %s", ec2Delete("DeleteFlowLogs", "FlowLogId.1")},
-		{"ec2 traffic-mirror-target", "aws ec2 delete-traffic-mirror-target --traffic-mirror-target-id %s", ec2Delete("DeleteTrafficMirrorTarget", "TrafficMirrorTargetId")},
-		{"ec2 traffic-mirror-filter", "aws ec2 delete-traffic-mirror-filter --traffic-mirror-filter-id %s", ec2Delete("DeleteTrafficMirrorFilter", "TrafficMirrorFilterId")},
-		{"logs log-group", "aws logs delete-log-group --log-group-name %s", deleteLogGroup},
-		{"s3 bucket", "aws s3 rb --force s3://%s  # versions of objects are deleted one by one", deleteBucket},
-		{"iam role", "aws iam delete-role --role-name %s", nil},
-		{"ec2 network-interface", "aws ec2 delete-network-interface --network-interface-id %s", ec2Delete("DeleteNetworkInterface", "NetworkInterfaceId")},
-		{"ec2 vpc-endpoint", "aws ec2 delete-vpc-endpoints --vpc-endpoint-ids %s", ec2Delete("DeleteVpcEndpoints", "VpcEndpointId.1")},
-		{"ec2 security-group", "aws ec2 delete-security-group --group-id %s", ec2Delete("DeleteSecurityGroup", "GroupId")},
-		{"ec2 security-group-rule", "", nil}, // goes with its group
-		{"ec2 subnet", "aws ec2 delete-subnet --subnet-id %s", ec2Delete("DeleteSubnet", "SubnetId")},
-		{"ec2 route-table", "aws ec2 delete-route-table --route-table-id %s", ec2Delete("DeleteRouteTable", "RouteTableId")},
-		{"ec2 internet-gateway", "aws ec2 delete-internet-gateway --internet-gateway-id %s  # detach it first", deleteGateway},
-		{"ec2 vpc", "aws ec2 delete-vpc --vpc-id %s", ec2Delete("DeleteVpc", "VpcId")},
+		{kind: "wafv2 webacl", command: "aws wafv2 delete-web-acl --scope REGIONAL --name %n --id %i --lock-token <TOKEN>  # get-web-acl has the token", delete: deleteWebACL},
+		{kind: "wafv2 ipset", command: "aws wafv2 delete-ip-set --scope REGIONAL --name %n --id %i --lock-token <TOKEN>  # get-ip-set has the token", delete: deleteIPSet},
+		{kind: "acm certificate", command: "aws acm delete-certificate --certificate-arn %a"},
+		{kind: "ec2 instance", command: "aws ec2 terminate-instances --instance-ids %s", delete: ec2Delete("TerminateInstances", "InstanceId.1")},
+		{kind: "ec2 volume", with: true}, // with its instance
+		{kind: "ec2 vpc-flow-log", command: "aws ec2 delete-flow-logs --flow-log-ids %s", delete: ec2Delete("DeleteFlowLogs", "FlowLogId.1")},
+		{kind: "ec2 traffic-mirror-target", command: "aws ec2 delete-traffic-mirror-target --traffic-mirror-target-id %s", delete: ec2Delete("DeleteTrafficMirrorTarget", "TrafficMirrorTargetId")},
+		{kind: "ec2 traffic-mirror-filter", command: "aws ec2 delete-traffic-mirror-filter --traffic-mirror-filter-id %s", delete: ec2Delete("DeleteTrafficMirrorFilter", "TrafficMirrorFilterId")},
+		{kind: "logs log-group", command: "aws logs delete-log-group --log-group-name %s", delete: deleteLogGroup},
+		{kind: "s3 bucket", command: "aws s3 rb --force s3://%s  # versions of objects are deleted one by one", delete: deleteBucket},
+		{kind: "cloudwatch alarm", command: "aws cloudwatch delete-alarms --alarm-names %s", delete: deleteAlarm},
+		{kind: "cloudwatch dashboard", command: "aws cloudwatch delete-dashboards --dashboard-names %s", delete: deleteDashboard},
+		{kind: "logs query-definition", command: "aws logs delete-query-definition --query-definition-id %s", delete: deleteQuery},
+		{kind: "athena workgroup", command: "aws athena delete-work-group --work-group %s --recursive-delete-option"},
+		{kind: "glue database", command: "aws glue delete-database --name %s"},
+		{kind: "iam instance-profile", command: "aws iam delete-instance-profile --instance-profile-name %s  # first remove-role-from-instance-profile"},
+		{kind: "iam role", command: "aws iam delete-role --role-name %s  # first delete-role-policy and detach-role-policy"},
+		{kind: "ec2 network-interface", command: "aws ec2 delete-network-interface --network-interface-id %s", delete: ec2Delete("DeleteNetworkInterface", "NetworkInterfaceId")},
+		{kind: "ec2 vpc-endpoint", command: "aws ec2 delete-vpc-endpoints --vpc-endpoint-ids %s", delete: ec2Delete("DeleteVpcEndpoints", "VpcEndpointId.1")},
+		{kind: "ec2 security-group", command: "aws ec2 delete-security-group --group-id %s", delete: ec2Delete("DeleteSecurityGroup", "GroupId")},
+		{kind: "ec2 security-group-rule", with: true}, // with its group
+		{kind: "ec2 subnet", command: "aws ec2 delete-subnet --subnet-id %s", delete: ec2Delete("DeleteSubnet", "SubnetId")},
+		{kind: "ec2 route-table", command: "aws ec2 delete-route-table --route-table-id %s", delete: ec2Delete("DeleteRouteTable", "RouteTableId")},
+		{kind: "ec2 internet-gateway", command: "aws ec2 delete-internet-gateway --internet-gateway-id %s  # detach it first", delete: deleteGateway},
+		{kind: "ec2 vpc", command: "aws ec2 delete-vpc --vpc-id %s", delete: ec2Delete("DeleteVpc", "VpcId")},
 	}
 }
 
@@ -246,41 +262,21 @@ func commandFor(l *Leftover) string {
 	if d == nil {
 		return ""
 	}
-	return strings.NewReplacer("%s", l.ID, "%a", l.ARN).Replace(d.command)
+	name, id, _ := strings.Cut(l.ID, "/")
+	return strings.NewReplacer("%s", l.ID, "%a", l.ARN, "%n", name, "%i", id).Replace(d.command)
 }
 
-// Sweep deletes leftovers, again and again as long as each round deletes one more: a subnet cannot go before the load balancer's
-// interfaces have. It goes by clock between rounds, at most for the time given. What it cannot delete keeps its error.
+// Sweep deletes leftovers, again and again as long as that may help: a subnet cannot go before the load balancer's interfaces
+// have. It goes by clock between rounds, at most for the time given, and ends after a round that has deleted nothing and met only
+// errors that do not pass. What it cannot delete keeps its error.
 func (c *Clients) Sweep(ctx context.Context, all []Leftover, clock Clock, most time.Duration, progress func(l *Leftover)) error {
 	end := clock.Now().Add(most)
 	for {
-		left := 0
-		for i := range all {
-			l := &all[i]
-			if l.Deleted {
-				continue
-			}
-			_, d := deleterOf(l.Kind)
-			if d == nil || d.delete == nil {
-				continue
-			}
-			if err := d.delete(ctx, c, l); err != nil && !gone(err) {
-				l.Error = firstWords(err)
-				left++
-				if ctx.Err() != nil {
-					return ctx.Err()
-				}
-				continue
-			}
-			l.Deleted, l.Error = true, ""
-			if progress != nil {
-				progress(l)
-			}
+		left, again, err := c.sweepOnce(ctx, all, progress)
+		if err != nil {
+			return err
 		}
-		if left == 0 {
-			break
-		}
-		if clock.Now().After(end) {
+		if left == 0 || !again || clock.Now().After(end) {
 			break
 		}
 		if err := clock.WaitUntil(ctx, clock.Now().Add(15*time.Second)); err != nil {
@@ -288,16 +284,65 @@ func (c *Clients) Sweep(ctx context.Context, all []Leftover, clock Clock, most t
 		}
 	}
 	var errs []error
-	for _, l := range all {
-		switch {
-		case l.Deleted || l.Kind == "elasticloadbalancing listener" || l.Kind == "elasticloadbalancing listener-rule" || l.Kind == "ec2 security-group-rule":
-		case l.Error != "":
+	for _, l := range Undeleted(all) {
+		if l.Error != "" {
 			errs = append(errs, fmt.Errorf("%s: %s", l.ARN, l.Error))
-		default:
-			errs = append(errs, fmt.Errorf("%s: delete it by hand", l.ARN))
+			continue
 		}
+		errs = append(errs, fmt.Errorf("%s: delete it by hand", l.ARN))
 	}
 	return errors.Join(errs...)
+}
+
+// sweepOnce is one round. left is what it could not delete, again whether another round may help.
+func (c *Clients) sweepOnce(ctx context.Context, all []Leftover, progress func(l *Leftover)) (left int, again bool, err error) {
+	for i := range all {
+		l := &all[i]
+		_, d := deleterOf(l.Kind)
+		if l.Deleted || d == nil || d.delete == nil {
+			continue
+		}
+		if err := d.delete(ctx, c, l); err != nil && !gone(err) {
+			l.Error = firstWords(err)
+			left++
+			again = again || passes(err)
+			if ctx.Err() != nil {
+				return left, again, ctx.Err()
+			}
+			continue
+		}
+		l.Deleted, l.Error, again = true, "", true
+		if progress != nil {
+			progress(l)
+		}
+	}
+	return left, again, nil
+}
+
+// Undeleted are the leftovers that are still there, without what goes with another: listeners, rules, volumes.
+func Undeleted(all []Leftover) []Leftover {
+	return slices.DeleteFunc(slices.Clone(all), func(l Leftover) bool {
+		_, d := deleterOf(l.Kind)
+		return l.Deleted || d != nil && d.with
+	})
+}
+
+// Passing are the words of errors that pass: ELB delivers logs after the load balancer is gone, its interfaces keep what they
+// hang on, and what was deleted still holds mirror target, filter and trust store for a while
+// (docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html,
+// docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DeleteTrustStore.html).
+func Passing() []string {
+	return []string{"BucketNotEmpty", "DependencyViolation", "ResourceInUse", "TrafficMirrorTargetInUse", "TrafficMirrorFilterInUse", "TrustStoreInUse",
+		"OperationAborted", "Throttling", "WAFAssociatedItem", "WAFUnavailableEntity"}
+}
+
+// passes reports whether deleting may work later: also after an error of the service's or of the network's.
+func passes(err error) bool {
+	var e smithy.APIError
+	if !errors.As(err, &e) || e.ErrorFault() == smithy.FaultServer {
+		return true
+	}
+	return slices.ContainsFunc(Passing(), func(s string) bool { return strings.Contains(e.ErrorCode(), s) })
 }
 
 // gone reports whether a thing is not there any more.

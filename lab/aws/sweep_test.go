@@ -3,12 +3,19 @@ package aws_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	sdk "github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	logtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi/types"
+	"github.com/aws/aws-sdk-go-v2/service/wafv2"
+	"github.com/aws/smithy-go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/alblab/alblab/lab/aws"
@@ -37,6 +44,21 @@ func TestLeftovers(t *testing.T) {
 	none, err := a.cfg.Clients.Leftovers(t.Context(), "another")
 	require.NoError(t, err)
 	require.Empty(t, none)
+}
+
+// TestEndSessions: the sessions of a run that was killed go by their tag, those of others stay.
+func TestEndSessions(t *testing.T) {
+	a := plannedAccount(t, few(t), nil)
+	_, err := aws.Attach(t.Context(), a.cfg) // never closed: killed
+	require.NoError(t, err)
+	c := a.cfg.Clients
+	n, err := c.EndSessions(t.Context(), "another")
+	require.NoError(t, err)
+	require.Zero(t, n)
+	n, err = c.EndSessions(t.Context(), a.cfg.Outputs.RunID)
+	require.NoError(t, err)
+	require.Equal(t, 2, n)
+	left(t, a)
 }
 
 // TestLeftoversWithoutTerminated: an instance that was terminated is described and tagged for an hour more, and is no leftover.
@@ -77,9 +99,124 @@ func (f *forgetting) MirrorSessions(context.Context, ...ec2query.Filter) ([]ec2q
 	return nil, nil
 }
 
+// watching has a dashboard and two saved queries of run 0a1b2c3d, a web ACL and an IP set, and notes what is deleted.
+type watching struct {
+	aws.CloudWatch
+	aws.WAF
+	gone []string
+}
+
+func (w *watching) GetDashboard(_ context.Context, in *cloudwatch.GetDashboardInput, _ ...func(*cloudwatch.Options)) (*cloudwatch.GetDashboardOutput, error) {
+	if *in.DashboardName != "alblab-0a1b2c3d" {
+		return nil, &smithy.GenericAPIError{Code: "ResourceNotFound"}
+	}
+	return &cloudwatch.GetDashboardOutput{DashboardArn: sdk.String("arn:aws:cloudwatch::111122223333:dashboard/alblab-0a1b2c3d")}, nil
+}
+
+func (w *watching) DeleteDashboards(_ context.Context, in *cloudwatch.DeleteDashboardsInput, _ ...func(*cloudwatch.Options)) (*cloudwatch.DeleteDashboardsOutput, error) {
+	w.gone = append(w.gone, in.DashboardNames...)
+	return &cloudwatch.DeleteDashboardsOutput{}, nil
+}
+
+func (w *watching) DeleteAlarms(_ context.Context, in *cloudwatch.DeleteAlarmsInput, _ ...func(*cloudwatch.Options)) (*cloudwatch.DeleteAlarmsOutput, error) {
+	w.gone = append(w.gone, in.AlarmNames...)
+	return &cloudwatch.DeleteAlarmsOutput{}, nil
+}
+
+func (w *watching) GetWebACL(context.Context, *wafv2.GetWebACLInput, ...func(*wafv2.Options)) (*wafv2.GetWebACLOutput, error) {
+	return &wafv2.GetWebACLOutput{LockToken: sdk.String("token-1")}, nil
+}
+
+func (w *watching) DeleteWebACL(_ context.Context, in *wafv2.DeleteWebACLInput, _ ...func(*wafv2.Options)) (*wafv2.DeleteWebACLOutput, error) {
+	w.gone = append(w.gone, *in.Name+" "+*in.Id+" "+*in.LockToken)
+	return &wafv2.DeleteWebACLOutput{}, nil
+}
+
+func (w *watching) GetIPSet(context.Context, *wafv2.GetIPSetInput, ...func(*wafv2.Options)) (*wafv2.GetIPSetOutput, error) {
+	return &wafv2.GetIPSetOutput{LockToken: sdk.String("token-2")}, nil
+}
+
+func (w *watching) DeleteIPSet(_ context.Context, in *wafv2.DeleteIPSetInput, _ ...func(*wafv2.Options)) (*wafv2.DeleteIPSetOutput, error) {
+	w.gone = append(w.gone, *in.Name+" "+*in.Id+" "+*in.LockToken)
+	return &wafv2.DeleteIPSetOutput{}, nil
+}
+
+type watchingLogs struct {
+	aws.Logs
+	w *watching
+}
+
+func (l watchingLogs) DescribeQueryDefinitions(_ context.Context, in *cloudwatchlogs.DescribeQueryDefinitionsInput, _ ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.DescribeQueryDefinitionsOutput, error) {
+	out := &cloudwatchlogs.DescribeQueryDefinitionsOutput{}
+	switch {
+	case *in.QueryDefinitionNamePrefix != "alblab-0a1b2c3d/":
+	case in.NextToken == nil:
+		out.QueryDefinitions, out.NextToken = []logtypes.QueryDefinition{{QueryDefinitionId: sdk.String("q-1")}}, sdk.String("more")
+	default:
+		out.QueryDefinitions = []logtypes.QueryDefinition{{QueryDefinitionId: sdk.String("q-2")}}
+	}
+	return out, nil
+}
+
+func (l watchingLogs) DeleteQueryDefinition(_ context.Context, in *cloudwatchlogs.DeleteQueryDefinitionInput, _ ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.DeleteQueryDefinitionOutput, error) {
+	l.w.gone = append(l.w.gone, *in.QueryDefinitionId)
+	return &cloudwatchlogs.DeleteQueryDefinitionOutput{}, nil
+}
+
+// tagged is a tagging API with these ARNs, all of run 0a1b2c3d.
+type tagged struct {
+	forgetting
+	arns []string
+}
+
+func (f *tagged) GetResources(context.Context, *resourcegroupstaggingapi.GetResourcesInput, ...func(*resourcegroupstaggingapi.Options)) (*resourcegroupstaggingapi.GetResourcesOutput, error) {
+	out := &resourcegroupstaggingapi.GetResourcesOutput{}
+	for _, arn := range f.arns {
+		out.ResourceTagMappingList = append(out.ResourceTagMappingList, types.ResourceTagMapping{ResourceARN: &arn,
+			Tags: []types.Tag{{Key: sdk.String(aws.TagRun), Value: sdk.String("0a1b2c3d")}}})
+	}
+	return out, nil
+}
+
+// TestLeftoverCommands: each kind that Terraform tags has a command, in the forms of ARNs of AWS's service authorization reference
+// (docs.aws.amazon.com/service-authorization/latest/reference/); what can have no tag is found by its name.
+func TestLeftoverCommands(t *testing.T) {
+	f, w := &tagged{arns: []string{
+		"arn:aws:wafv2:us-east-1:111122223333:regional/webacl/alblab-0a1b2c3d/11111111-2222", "arn:aws:wafv2:us-east-1:111122223333:regional/ipset/alblab-0a1b2c3d/33333333-4444",
+		"arn:aws:cloudwatch:us-east-1:111122223333:alarm:alblab-0a1b2c3d-tls", "arn:aws:athena:us-east-1:111122223333:workgroup/alblab-0a1b2c3d",
+		"arn:aws:glue:us-east-1:111122223333:database/alblab_0a1b2c3d", "arn:aws:iam::111122223333:instance-profile/alblab-0a1b2c3d",
+		"arn:aws:ec2:us-east-1:111122223333:volume/vol-1",
+	}}, &watching{}
+	c := &aws.Clients{Region: "us-east-1", Tags: f, EC2: f, CloudWatch: w, Logs: watchingLogs{w: w}, WAF: w}
+	all, err := c.Leftovers(t.Context(), "")
+	require.NoError(t, err)
+	got := map[string]string{}
+	for _, l := range all {
+		got[l.Kind+" "+l.ID] = l.Command
+		require.Equal(t, "0a1b2c3d", l.Run)
+	}
+	require.Equal(t, map[string]string{
+		"wafv2 webacl alblab-0a1b2c3d/11111111-2222": "aws wafv2 delete-web-acl --scope REGIONAL --name alblab-0a1b2c3d --id 11111111-2222 --lock-token <TOKEN>  # get-web-acl has the token",
+		"wafv2 ipset alblab-0a1b2c3d/33333333-4444":  "aws wafv2 delete-ip-set --scope REGIONAL --name alblab-0a1b2c3d --id 33333333-4444 --lock-token <TOKEN>  # get-ip-set has the token",
+		"cloudwatch alarm alblab-0a1b2c3d-tls":       "aws cloudwatch delete-alarms --alarm-names alblab-0a1b2c3d-tls",
+		"cloudwatch dashboard alblab-0a1b2c3d":       "aws cloudwatch delete-dashboards --dashboard-names alblab-0a1b2c3d",
+		"logs query-definition q-1":                  "aws logs delete-query-definition --query-definition-id q-1",
+		"logs query-definition q-2":                  "aws logs delete-query-definition --query-definition-id q-2",
+		"athena workgroup alblab-0a1b2c3d":           "aws athena delete-work-group --work-group alblab-0a1b2c3d --recursive-delete-option",
+		"glue database alblab_0a1b2c3d":              "aws glue delete-database --name alblab_0a1b2c3d",
+		"iam instance-profile alblab-0a1b2c3d":       "aws iam delete-instance-profile --instance-profile-name alblab-0a1b2c3d  # first remove-role-from-instance-profile",
+		"ec2 volume vol-1":                           "",
+	}, got)
+	err = c.Sweep(t.Context(), all, &steps{now: time.Unix(0, 0)}, time.Hour, nil)
+	require.Equal(t, []string{"alblab-0a1b2c3d 11111111-2222 token-1", "alblab-0a1b2c3d 33333333-4444 token-2", "alblab-0a1b2c3d-tls", "alblab-0a1b2c3d", "q-1", "q-2"}, w.gone)
+	require.Len(t, strings.Split(err.Error(), "\n"), 3, "workgroup, database, profile: by hand")
+	require.Len(t, aws.Undeleted(all), 3)
+}
+
 func TestSettled(t *testing.T) {
 	f := &forgetting{left: 4}
-	c := &aws.Clients{Tags: f, EC2: f}
+	w := &watching{}
+	c := &aws.Clients{Tags: f, EC2: f, CloudWatch: w, Logs: watchingLogs{w: w}}
 	clock := &steps{now: time.Unix(0, 0)}
 	all, err := c.Settled(t.Context(), "r", clock, time.Hour)
 	require.NoError(t, err)
@@ -96,8 +233,9 @@ func TestSettled(t *testing.T) {
 type deleting struct {
 	aws.ELB
 	aws.EC2
-	gone  []string
-	tries int
+	gone   []string
+	tries  int
+	denied bool
 }
 
 func (d *deleting) DeleteLoadBalancer(_ context.Context, in *elb.DeleteLoadBalancerInput, _ ...func(*elb.Options)) (*elb.DeleteLoadBalancerOutput, error) {
@@ -106,6 +244,9 @@ func (d *deleting) DeleteLoadBalancer(_ context.Context, in *elb.DeleteLoadBalan
 }
 
 func (d *deleting) Do(_ context.Context, action string, params map[string][]string, _ any) error {
+	if d.denied {
+		return &ec2query.Error{Action: action, Code: "UnauthorizedOperation", Message: "You are not authorized to perform this operation.", Status: 403}
+	}
 	if action == "DeleteVpc" {
 		if d.tries++; d.tries < 3 {
 			return &ec2query.Error{Action: action, Code: "DependencyViolation", Message: "The vpc 'vpc-1' has dependencies and cannot be deleted.", Status: 400}
@@ -142,6 +283,15 @@ func TestSweep(t *testing.T) {
 	err = c.Sweep(t.Context(), all, clock, time.Minute, nil)
 	require.ErrorContains(t, err, "DependencyViolation")
 	require.False(t, all[0].Deleted)
+
+	// Errors that do not pass end it: nobody waits for ten minutes to be told that a right is missing.
+	clock.waits = 0
+	d.denied = true
+	all = []aws.Leftover{mk("ec2 vpc", "vpc-2"), mk("ec2 subnet", "subnet-1")}
+	err = c.Sweep(t.Context(), all, clock, time.Hour, nil)
+	require.ErrorContains(t, err, "UnauthorizedOperation")
+	require.Len(t, aws.Undeleted(all), 2)
+	require.Zero(t, clock.waits)
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

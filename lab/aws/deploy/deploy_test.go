@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"io/fs"
 	"net/netip"
@@ -207,6 +208,14 @@ func TestDownGivesUp(t *testing.T) {
 	err = f.Down(t.Context(), path, &out, &clock{now: time.Unix(0, 0)})
 	require.ErrorContains(t, err, "BucketNotEmpty")
 	require.Contains(t, aws.Hint(err), "sweep")
+}
+
+// TestPasses: what a destroy meets while something else is still going.
+func TestPasses(t *testing.T) {
+	for _, s := range []string{"TrafficMirrorTargetInUse", "TrafficMirrorFilterInUse", "TrustStoreInUse", "DependencyViolation", "BucketNotEmpty"} {
+		require.True(t, Passes(errors.New("Error: deleting: api error "+s+": it is in use")), s)
+	}
+	require.False(t, Passes(errors.New("Error: api error AccessDenied: no")))
 }
 
 func TestOpenErrors(t *testing.T) {

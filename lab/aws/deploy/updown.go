@@ -123,11 +123,8 @@ func (f *Folder) Down(ctx context.Context, program string, out io.Writer, clock 
 	}
 }
 
-// Passing are the words of errors that pass: ELB delivers logs after the load balancer is gone, and its interfaces keep what they
-// hang on.
-func Passing() []string {
-	return []string{"BucketNotEmpty", "DependencyViolation", "ResourceInUse", "OperationAborted", "Throttling", "WAFAssociatedItem", "WAFUnavailableEntity"}
-}
+// Passing are the words of errors that pass, see [aws.Passing].
+func Passing() []string { return aws.Passing() }
 
 // Passes reports whether destroying may work later.
 func Passes(err error) bool {
