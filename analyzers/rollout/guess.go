@@ -3,6 +3,7 @@ package rollout
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/alblab/alblab/clients/catalog"
@@ -32,7 +33,7 @@ var relatives = sync.OnceValue(func() (all []relative) {
 			continue // it makes no guess
 		}
 		if h, err := wire.ParseHello(b); err == nil {
-			all = append(all, relative{c, h, versionNumbers(c.Version)})
+			all = append(all, relative{c, h, versionNumbers(firstWord(c.Version))})
 		}
 	}
 	return all
@@ -123,13 +124,45 @@ func (g *guesser) byAgent(s Seen, a agent) *Guess {
 		return distance(g.all[x].numbers, a.version) - distance(g.all[y].numbers, a.version)
 	})
 	nearest := &g.all[list[0]]
-	out := g.weigh(list[:1], "the nearest in the catalogue, "+nearest.Name)
+	n := 1
+	for n < len(list) && distance(g.all[list[n]].numbers, a.version) == distance(nearest.numbers, a.version) {
+		n++
+	}
+	list = g.onPlatform(list[:n], a.platform)
+	nearest = &g.all[list[0]]
+	basis := "the nearest in the catalogue, " + nearest.Name
+	if len(list) > 1 {
+		basis = "the nearest in the catalogue, " + nearest.Name + " and others,"
+	}
+	out := g.weigh(list, basis)
 	// What a later version can do says nothing of an earlier one, nor what an earlier one lacks of a later one.
-	order := slices.Compare(firstTwo(nearest.numbers), firstTwo(a.version))
+	order := 0
+	if distance(nearest.numbers, a.version) > 0 { // 11 is 11.0
+		order = slices.Compare(firstTwo(nearest.numbers), firstTwo(a.version))
+	}
 	if out.Effect == Keeps && order > 0 || out.Effect == Breaks && order < 0 {
 		out.Effect = Unknown
 	}
 	return out
+}
+
+// onPlatform leaves those of a platform, if there are any.
+func (g *guesser) onPlatform(list []int, platform string) []int {
+	var same []int
+	for _, i := range list {
+		if platform != "" && strings.Contains(g.all[i].Name+" ", " "+platform+" ") {
+			same = append(same, i)
+		}
+	}
+	if same == nil {
+		return list
+	}
+	return same
+}
+
+func firstWord(s string) string {
+	word, _, _ := strings.Cut(s, " ")
+	return word
 }
 
 func firstTwo(v []int) []int { return v[:min(2, len(v))] }

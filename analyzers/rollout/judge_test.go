@@ -10,6 +10,8 @@ import (
 
 	"github.com/alblab/alblab/clients/catalog"
 	"github.com/alblab/alblab/lab/evidence"
+	"github.com/alblab/alblab/lab/policy"
+	"github.com/alblab/alblab/lab/wire"
 )
 
 // TestFailedAttemptsDoNotCount: a client that keeps, keeps also if one of its attempts came to nothing.
@@ -140,5 +142,22 @@ func TestFIPSIsNoAdvice(t *testing.T) {
 				require.True(t, choice == nil || !choice.policy.FIPS(), "%s, %s", c.Name, to)
 			}
 		}
+	}
+}
+
+// TestGuessPlatform: Internet Explorer's TLS is that of its Windows.
+func TestGuessPlatform(t *testing.T) {
+	q := question(t, "", "TLS13-1-2-Res-2021-06")
+	var err error
+	q.Certs, err = policy.ParseCertSet("rsa")
+	require.NoError(t, err)
+	g := newGuesser(q)
+	for agent, want := range map[string]Effect{
+		"Mozilla/5.0 (Windows NT 6.1; WOW64; Trident/7.0; rv:11.0) like Gecko":  Breaks,
+		"Mozilla/5.0 (Windows NT 10.0; WOW64; Trident/7.0; rv:11.0) like Gecko": Keeps,
+	} {
+		got := g.guess(Seen{Version: wire.TLS12, Suite: 0xC027}, []string{agent})
+		require.NotNil(t, got, agent)
+		require.Equal(t, want, got.Effect, "%s: %v", agent, got)
 	}
 }

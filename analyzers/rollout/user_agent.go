@@ -40,10 +40,16 @@ var agentRules = []agentRule{
 	{"Node", regexp.MustCompile(`(?i)^(?:node|undici|axios|node-fetch|got)\b(?:/([\d.]+))?`)},
 }
 
+// windowsNames are the catalogue's names of Windows' versions, whose Schannel is Internet Explorer's TLS.
+// https://learn.microsoft.com/windows/win32/sysinfo/operating-system-version
+var windowsNames = map[string]string{"5.1": "XP", "6.0": "Vista", "6.1": "Win 7", "6.3": "Win 8.1", "10.0": "Win 10"}
+
 // agent is what a user agent says of itself.
 type agent struct {
 	family  string
 	version []int // empty: it does not say
+	// platform as the catalogue's names have it, where the TLS library is the system's: "Win 7"
+	platform string
 }
 
 // parseAgent recognises a user agent; ok is false if the catalogue has no such family.
@@ -64,6 +70,13 @@ func parseAgent(s string) (a agent, ok bool) {
 		}
 		if a.family == "Node" && !strings.HasPrefix(strings.ToLower(s), "node/") {
 			a.version = nil // a library's own
+		}
+		if a.family == "IE" {
+			for nt, name := range windowsNames {
+				if strings.Contains(s, "Windows NT "+nt) {
+					a.platform = name
+				}
+			}
 		}
 		return a, true
 	}
