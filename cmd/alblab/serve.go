@@ -167,7 +167,12 @@ func decodeSpec(path string, b []byte) (lab.Spec, error) {
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		err = errors.New("the file ends in the middle")
 	}
-	line := bytes.Count(b[:min(int(d.InputOffset()), len(b))], []byte("\n")) + 1
+	at := d.InputOffset()
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		at, err = wrong.Offset, wrongType(b, wrong)
+	}
+	line := bytes.Count(b[:min(int(at), len(b))], []byte("\n")) + 1
 	return lab.Spec{}, fmt.Errorf("--spec: %s:%d: %w", path, line, err)
 }
 

@@ -50,3 +50,25 @@ func TestSpecFile(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "full", spec.Embedded.Capture)
 }
+
+// TestSpecTypes: what a field wants is said in JSON's words, with the field's name and line, not in Go's.
+func TestSpecTypes(t *testing.T) {
+	tests := []struct{ spec, want string }{
+		{"{\"listeners\": {\"https\": {\n\"port\": 443,\n\"default_action\": \"fixed-response\"}}}",
+			`spec.json:3: listeners.https.default_action: want an object, such as {"type": "fixed-response"}, not a string`},
+		{`{"listeners": {"https": {"port": "443"}}}`, `spec.json:1: listeners.https.port: want a whole number from 0 to 65535, not a string`},
+		{`{"listeners": {"https": {"port": 70000}}}`, `listeners.https.port: want a whole number from 0 to 65535, not 70000`},
+		{`{"listeners": {"https": {"ssl_policy": ["2016-08"]}}}`, `listeners.https.ssl_policy: want a string in quotes, not an array`},
+		{`{"listeners": []}`, `listeners: want an object, such as {"https": {"port": 443, "ssl_policy": "TLS13-1-2-2021-06"}}, not an array`},
+		{`{"listeners": {}, "waf": {"ip_reputation": 1}}`, `waf.ip_reputation: want true or false, not `},
+		{`{"listeners": {}, "waf": true}`, `waf: want an object, such as {"ip_reputation": true}, not true or false`},
+		{`{"allowed_cidrs": "192.0.2.0/24"}`, `allowed_cidrs: want a list, such as ["192.0.2.0/24"], not a string`},
+		{`[]`, `the spec: want an object, such as {"listeners": `},
+	}
+	for _, tt := range tests {
+		_, err := decodeSpec("spec.json", []byte(tt.spec))
+		require.ErrorContains(t, err, tt.want)
+		require.NotContains(t, err.Error(), "Go ")
+		require.NotContains(t, err.Error(), "unmarshal")
+	}
+}
