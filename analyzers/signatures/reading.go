@@ -98,6 +98,9 @@ func read(c *correlate.Conn, l analyzers.Listener, gaps bool) reading {
 		r.fits = slices.Concat([]string{ClientCertificateRefused}, without(without(r.fits, ClientCertificateMissing), ClientCertificateRefused))
 		r.by |= byLine
 	}
+	if r.stage == analyzers.StageClosedByOther && r.by&byPackets == 0 && unmappedWithCertificate(c) {
+		r.fits = union(r.fits, justRefused) // a load balancer that refuses with an alert and a FIN ends it no other way
+	}
 	return r
 }
 

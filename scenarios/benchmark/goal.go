@@ -2,6 +2,7 @@ package benchmark
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/alblab/alblab/analyzers"
 )
@@ -13,8 +14,14 @@ type Goal struct {
 	AtMost      bool // Want is an upper limit
 }
 
-// Met reports whether it was reached.
+// Measured reports whether there was anything to measure.
+func (g *Goal) Measured() bool { return !math.IsNaN(g.Got) }
+
+// Met reports whether it was reached, or there was nothing to measure.
 func (g *Goal) Met() bool {
+	if !g.Measured() {
+		return true
+	}
 	if g.AtMost {
 		return g.Got <= g.Want
 	}
@@ -61,6 +68,9 @@ func (m *MixResult) Goals() []Goal {
 // String says "c: recall of first flight refused: 0.9989, goal 0.98: met".
 func (g Goal) String() string {
 	met := "met"
+	if !g.Measured() {
+		return fmt.Sprintf("(%s) %s: nothing to measure", g.View, g.Words)
+	}
 	if !g.Met() {
 		met = "missed"
 	}
@@ -70,8 +80,11 @@ func (g Goal) String() string {
 	return fmt.Sprintf("(%s) %s: %s, goal %g: %s", g.View, g.Words, figure(g.Got), g.Want, met)
 }
 
-// figure shows a share with four digits, and never rounds up to 1 what is less.
+// figure shows a share with four digits, and never rounds up to 1 what is less; "-" is what could not be measured.
 func figure(x float64) string {
+	if math.IsNaN(x) {
+		return "-"
+	}
 	if x < 1 && x > 0.9999 {
 		return "0.9999"
 	}

@@ -66,6 +66,15 @@ func (m *MixResult) markdown(b *strings.Builder) {
 			m.mistakes(b, &g)
 		}
 	}
+	for _, s := range m.Views {
+		n := 0
+		for _, k := range s.Unexplained {
+			n += k
+		}
+		if n > 0 {
+			fmt.Fprintf(b, "- (%s) findings on connections that nobody made: %d, which count against precision\n", s.View, n)
+		}
+	}
 	b.WriteString("\n")
 	m.stages(b)
 }

@@ -2,6 +2,7 @@ package benchmark
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
 	"strings"
@@ -26,8 +27,9 @@ type Score struct {
 	// connection log (Success, Failed:ClientCert...); and how many of them were named exactly.
 	Clear, ClearExact, Coded, CodedExact int
 	// Overclaims are single causes that a flow log cannot show, claimed from it.
-	Overclaims  int
-	Unexplained int      // findings on connections that nobody made
+	Overclaims int
+	// Unexplained are findings on connections that nobody made, by their stage.
+	Unexplained map[analyzers.Stage]int
 	Mistakes    []string // the first few, in words; those of Wrong first
 }
 
@@ -37,7 +39,7 @@ const keepMistakes = 20
 func newScores() []*Score {
 	var all []*Score
 	for _, v := range views() {
-		all = append(all, &Score{View: v.name, Words: v.words, Filter: v.filter, Stages: map[analyzers.Stage]map[analyzers.Stage]int{}})
+		all = append(all, &Score{View: v.name, Words: v.words, Filter: v.filter, Stages: map[analyzers.Stage]map[analyzers.Stage]int{}, Unexplained: map[analyzers.Stage]int{}})
 	}
 	return all
 }
@@ -49,9 +51,10 @@ func (s *Score) stage(truth, claimed analyzers.Stage) {
 	s.Stages[truth][claimed]++
 }
 
-// Precision is the share of right ones among the connections for which a stage was claimed, 1 where it never was.
+// Precision is the share of right ones among the connections for which a stage was claimed, those that nobody made included; not a
+// number where it never was.
 func (s *Score) Precision(of analyzers.Stage) float64 {
-	right, all := 0, 0
+	right, all := 0, s.Unexplained[of]
 	for truth, claims := range s.Stages {
 		all += claims[of]
 		if truth == of {
@@ -82,9 +85,10 @@ func (s *Score) StageRight() float64 {
 	return share(right, all)
 }
 
+// share is not a number where there is no whole: nothing was measured.
 func share(part, whole int) float64 {
 	if whole == 0 {
-		return 1
+		return math.NaN()
 	}
 	return float64(part) / float64(whole)
 }
@@ -140,7 +144,7 @@ func (s *Score) add(truths []*truth, rep *analyzers.Report) {
 	}
 	for c, f := range m.findings {
 		if !m.taken[c] {
-			s.Unexplained++
+			s.Unexplained[f.Stage]++
 			s.mistake("unexplained", "%s to %s: %s", c.Client, c.Server, f.Signature)
 		}
 	}
@@ -161,7 +165,7 @@ func (s *Score) wrong(t *truth, c *correlate.Conn, f *analyzers.Finding, set []s
 
 // judge holds one finding against the truth.
 func (s *Score) judge(t *truth, c *correlate.Conn, f *analyzers.Finding) {
-	coded := (t.cause == signatures.Completed || t.cause == signatures.ClientCertificateRefused) && !t.crossed
+	coded := (t.cause == signatures.Completed || t.code != "") && !t.crossed
 	if t.clear {
 		s.Clear++
 	}
@@ -188,8 +192,12 @@ func (s *Score) judge(t *truth, c *correlate.Conn, f *analyzers.Finding) {
 		if t.clear {
 			s.ClearExact++
 		}
-		if coded {
+		switch {
+		case !coded:
+		case t.code == "" || c.ConnLog != nil && c.ConnLog.VerifyStatus == "Failed:"+t.code && strings.Contains(f.Message, "("+t.code+")"):
 			s.CodedExact++
+		case c.ConnLog != nil: // without the log there is no code
+			s.mistake(t.shape, "is %s, found %s: %s", t.code, c.ConnLog.VerifyStatus, f.Message)
 		}
 		if (s.View == "b" || s.View == "c") && !flowShows(t.cause) {
 			s.Overclaims++

@@ -27,7 +27,8 @@ type deed struct {
 	reuse    bool // afterwards the same port is used again
 	stage    analyzers.Stage
 	cause    string
-	clear    bool // the packets show the cause in clear, to who knows the policy
+	code     string // of the connection log, where the certificate has one of its own
+	clear    bool   // the packets show the cause in clear, to who knows the policy
 }
 
 // shape is a sort of client.

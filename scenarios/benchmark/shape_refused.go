@@ -1,6 +1,7 @@
 package benchmark
 
 import (
+	"slices"
 	"time"
 
 	"github.com/alblab/alblab/analyzers"
@@ -183,14 +184,35 @@ func certificate(k pki.Kind, v wire.Version) func(*generator, *deed) {
 	}
 }
 
+// certificateRefused is a client with a bad certificate: in the mix of known shapes one of the commonest, else any whose making does
+// not take long.
 func certificateRefused(g *generator, d *deed) {
-	kinds := []pki.Kind{pki.KindUntrusted, pki.KindExpired, pki.KindNotYetValid, pki.KindWrongPurpose}
-	if g.mix.catalogue {
-		kinds = []pki.Kind{pki.KindSelfSigned, pki.KindNoIntermediate, pki.KindNameConstraints, pki.KindDeepChain, pki.KindNotCA}
+	kinds := g.badCertificates()
+	k := kinds[g.IntN(len(kinds))]
+	v := []wire.Version{wire.TLS12, wire.TLS13}[g.IntN(2)]
+	if k.TLS12 {
+		v = wire.TLS12
 	}
-	certificate(kinds[g.IntN(len(kinds))], []wire.Version{wire.TLS12, wire.TLS13}[g.IntN(2)])(g, d)
-	d.cause = signatures.ClientCertificateRefused
+	certificate(k.Kind, v)(g, d)
 	d.hidden() // the connection log says it
+	d.cause = signatures.ClientCertificateRefused
+	if k.Code != pki.CodeUnmapped {
+		d.code = k.Code
+	}
+}
+
+// badCertificates are the kinds that a load balancer refuses without having been told to. Ed25519 is not among them: whether a
+// client sends it, and how far the load balancer reads it, is not known of the evidence.
+func (g *generator) badCertificates() []pki.KindInfo {
+	common := []pki.Kind{pki.KindUntrusted, pki.KindExpired, pki.KindNotYetValid, pki.KindWrongPurpose}
+	var kinds []pki.KindInfo
+	for _, k := range pki.Kinds() {
+		if k.Code == "" || k.Slow || k.Injected || k.Kind == pki.KindEd25519 || !g.mix.catalogue && !slices.Contains(common, k.Kind) {
+			continue
+		}
+		kinds = append(kinds, k)
+	}
+	return kinds
 }
 
 // brokenFlight is a client whose messages after the load balancer's flight arrive damaged.

@@ -30,8 +30,9 @@ type truth struct {
 	stage   analyzers.Stage
 	cause   string
 	clear   bool
-	crossed bool // the client's own reset of a session may have crossed the load balancer's
-	dropped bool // it did not come to be what it was meant to be
+	code    string // of the connection log, without Failed:, where the client's certificate has one of its own
+	crossed bool   // the client's own reset of a session may have crossed the load balancer's
+	dropped bool   // it did not come to be what it was meant to be
 }
 
 // traffic carries deeds out.
@@ -152,7 +153,7 @@ func (t *traffic) findScanners(ctx context.Context, deeds []*deed) error {
 
 // label begins a connection's truth.
 func (t *traffic) label(d *deed, client netip.AddrPort, port uint16, start time.Time) *truth {
-	x := &truth{shape: d.shape.name, client: client, port: port, start: start, stage: d.stage, cause: d.cause, clear: d.clear}
+	x := &truth{shape: d.shape.name, client: client, port: port, start: start, stage: d.stage, cause: d.cause, clear: d.clear, code: d.code}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.truths = append(t.truths, x)
@@ -233,6 +234,9 @@ func (t *traffic) call(ctx context.Context, d *deed, conn net.Conn, start time.T
 	a, err := clients.Do(ctx, d.manner.Conn(conn, t.pace.Sleep), c)
 	if err != nil {
 		return local, err
+	}
+	if d.cause == signatures.ClientCertificateRefused && !a.CertificateSent { // no scheme of the server's is for its key
+		x.cause, x.code = signatures.ClientCertificateMissing, ""
 	}
 	was := fits(d, &a)
 	if was == "" && lossy {
