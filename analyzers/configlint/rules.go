@@ -26,6 +26,7 @@ const (
 	RuleMutualRemoved RuleID = "mutual-tls-removed"
 	RuleConflict      RuleID = "conflicting-policies"
 	RuleModule        RuleID = "module-not-read"
+	RuleFile          RuleID = "file-not-read"   // found by who reports problems
 	RuleClients       RuleID = "clients-refused" // found by who has a catalogue of clients
 )
 
@@ -51,6 +52,8 @@ func Rules() []Rule {
 		{RuleDefault, LevelWarning, "Nobody named a policy: the tool's default is in effect.",
 			"Name the policy. Defaults differ between tools, change between versions, and are often the oldest policy there is. A listener that exists may keep another one, which no file shows.",
 			guide + "create-https-listener.html"},
+		{RuleFile, LevelWarning, "A file, or a part of it, could not be read.",
+			"What it configures is not judged. Mend the place that the message names.", ""},
 		{RuleOldVersion, LevelWarning, "The policy in effect allows TLS 1.0 or TLS 1.1.",
 			"RFC 8996 forbids both. 'alblab who-breaks' says which of your clients still need them; then name a TLS13-1-2 policy.",
 			"https://www.rfc-editor.org/rfc/rfc8996"},

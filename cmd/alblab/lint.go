@@ -64,6 +64,12 @@ func lintOf(a *app, use, short, long, example string, f *lintFlags, read func(pa
 		if err != nil {
 			return hint(err, "check the path; %s --help shows what it takes", cmd.CommandPath())
 		}
+		if len(r.Problems) > 0 && len(r.Listeners) == 0 {
+			return hint(fmt.Errorf("nothing could be read: %w", r.Problems[0]), "mend what is damaged (%s), or give another path", plural(len(r.Problems), "place"))
+		}
+		for _, p := range r.Problems {
+			r.Findings = append(r.Findings, configlint.Finding{Rule: configlint.RuleFile, Level: configlint.RuleByID(configlint.RuleFile).Level, At: p.At, Message: p.Msg})
+		}
 		refused, err := a.refusedClients(r, f.catalog, certs)
 		if err != nil {
 			return err

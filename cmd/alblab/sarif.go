@@ -96,7 +96,7 @@ func newSARIF(rules []sarifRule, results []sarifResult, problems []sarifNotifica
 			Tool: sarifTool{Driver: sarifDriver{
 				Name: "alblab", Version: readVersion().Version, InformationURI: "https://github.com/alblab/alblab", Rules: rules,
 			}},
-			Invocations: []sarifInvocation{{Successful: true, Notifications: problems}},
+			Invocations: []sarifInvocation{{Successful: len(problems) == 0, Notifications: problems}},
 			Results:     results, ColumnKind: "unicodeCodePoints",
 		}},
 	}
