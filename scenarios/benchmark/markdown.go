@@ -53,7 +53,11 @@ func (m *MixResult) markdown(b *strings.Builder) {
 	name := strings.ToUpper(m.Name[:1]) + m.Name[1:]
 	fmt.Fprintf(b, "## %s: %s connections\n\n%s", name, thousands(m.Connections), m.Doc)
 	if m.Dropped > 0 {
-		fmt.Fprintf(b, " %d more were carried out and are not judged: on their bad paths the clients did not become what they were to be.", m.Dropped)
+		where := "on their bad paths the clients did not become what they were to be"
+		if m.Kernel {
+			where = "what their programs saw was not what they were to see; those on good paths are listed below"
+		}
+		fmt.Fprintf(b, " %d more were carried out and are not judged: %s.", m.Dropped, where)
 	}
 	b.WriteString("\n\n| view | precision | recall | stage | cause alone | in a set | wrong | none |\n|---|---|---|---|---|---|---|---|\n")
 	for _, s := range m.Views {
@@ -175,6 +179,8 @@ const pageTail = `## What the views cannot do
   that loses packets, has more. On a load balancer that answers with an alert and a FIN it finds next to nothing, as those packets are more than 4.
 - **(b)** does not see how a connection ended. A client that leaves within its hello looks like one that was refused.
 - **(c)** shows stages, never a cause, but for what was rejected. After the load balancer's flight it cannot tell a session from a refusal by sizes alone.
+- **completed** speaks of the handshake alone: a session that the connection log calls good may have ended in a refused renegotiation, which
+  a capture shows.
 - **(d)** has no word for why a hello was refused or a certificate was missing: all of it is ` + "`Failed:UnmappedConnectionError`" + `. Where a load balancer would
   refuse with an alert and a FIN, and not with the reset that both experiments saw, a client that leaves after the flight cannot be told from one that
   is refused there: no goal is set for the stage.
