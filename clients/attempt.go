@@ -21,6 +21,8 @@ type Attempt struct {
 	Outcome  wire.Outcome   `json:"outcome"`
 	// HelloRetry: the server asked for another key share first.
 	HelloRetry bool `json:"hello_retry,omitempty"`
+	// NotTLS: the server's first bytes were those of another protocol.
+	NotTLS bool `json:"not_tls,omitempty"`
 	// CertificateRequested: the server asked for a client certificate, and named these authorities. CertificateSent: one was
 	// sent.
 	CertificateRequested   bool       `json:"certificate_requested,omitempty"`

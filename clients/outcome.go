@@ -23,6 +23,7 @@ func (s *session) finish() {
 	a.Hello = s.conn.hello
 	a.HelloRetry = f.retry != nil
 	a.CertificateRequested = a.CertificateRequested || f.requested
+	a.NotTLS = a.NotTLS || f.notTLS
 	o := &a.Outcome
 	if f.hello != nil {
 		o.Version, o.Suite = f.hello.Version, f.hello.Suite

@@ -148,6 +148,8 @@ func (r *Result) judge(err error) {
 		r.Verdict, r.Err = Failed, err
 	case out.Stage == wire.StageDial:
 		r.Verdict = Failed
+	case out.Version == 0 && !r.Attempt.HelloRetry: // what came was no ServerHello, of TLS or at all
+		r.Verdict = Refused
 	case out.Stage == wire.StageRequest || out.Stage == wire.StageResponse:
 		r.Verdict, r.Completed = Connects, true
 		if out.Ending == wire.EndingReset || out.Ending == wire.EndingAlert && out.Alert.Level == wire.AlertFatal {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/alblab/alblab/clients"
 	"github.com/alblab/alblab/clients/catalog"
+	"github.com/alblab/alblab/lab/pki"
 	"github.com/alblab/alblab/lab/wire"
 )
 
@@ -62,7 +62,7 @@ func probeCommand(a *app) *cobra.Command {
 		if f.timeout <= 0 {
 			return usageError(cmd, errors.New("--timeout must be more than nothing"))
 		}
-		p, err := f.prepare()
+		p, err := f.prepare(a)
 		if err != nil {
 			return err
 		}
@@ -90,7 +90,7 @@ type probe struct {
 }
 
 // prepare reads what the flags name.
-func (f *probeFlags) prepare() (*probe, error) {
+func (f *probeFlags) prepare(a *app) (*probe, error) {
 	p := &probe{call: clients.Call{ServerName: f.serverName}}
 	var limit wire.Version
 	if f.tlsMax != "" {
@@ -119,10 +119,10 @@ func (f *probeFlags) prepare() (*probe, error) {
 			return nil, fmt.Errorf("--cacert %s: no certificate (PEM) in it", f.cacert)
 		}
 	}
-	return p, f.certificate(p)
+	return p, f.certificate(a, p)
 }
 
-func (f *probeFlags) certificate(p *probe) error {
+func (f *probeFlags) certificate(a *app, p *probe) error {
 	if f.cert == "" {
 		if f.key != "" {
 			return errors.New("--key without --cert")
@@ -133,9 +133,15 @@ func (f *probeFlags) certificate(p *probe) error {
 	if key == "" {
 		key = f.cert
 	}
-	cert, err := tls.LoadX509KeyPair(f.cert, key)
+	cert, err := pki.LoadPair(f.cert, key) // bad ones too: what a server says of them is what one wants to know
 	if err != nil {
 		return fmt.Errorf("--cert %s: %w", f.cert, err)
+	}
+	switch {
+	case cert.Leaf == nil:
+		a.warn("--cert %s: the certificate cannot be parsed; it is used all the same", f.cert)
+	case !pki.Fits(&cert):
+		a.warn("--cert %s: the key does not belong to the certificate; they are used all the same", f.cert)
 	}
 	p.call.Certificate = &cert
 	return nil

@@ -195,6 +195,9 @@ func millis(d time.Duration) string {
 // conclusion says how far it came, in one line.
 func (p *probe) conclusion() string {
 	o := &p.attempt.Outcome
+	if p.attempt.NotTLS {
+		return "answered, but not in TLS: " + howEnded(o)
+	}
 	switch o.Stage {
 	case wire.StageDial:
 		return "no connection: " + o.Detail

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
+	"github.com/alblab/alblab/clients"
 	"github.com/alblab/alblab/clients/catalog"
 	"github.com/alblab/alblab/lab/policy"
 	"github.com/alblab/alblab/lab/wire"
@@ -152,7 +153,7 @@ func (a *app) simulationTable(s *simulation) error {
 		counts[r.Verdict]++
 		answer := s.answer(r)
 		if r.Verdict == catalog.Refused {
-			endings[refusal(&r.Attempt.Outcome)]++
+			endings[refusal(&r.Attempt)]++
 			answer = a.paint(text.FgRed, answer)
 		}
 		if r.Verdict == catalog.Connects && !r.Completed {
@@ -207,7 +208,7 @@ func (s *simulation) answer(r *catalog.Result) string {
 	case catalog.Connects:
 		return negotiated(o.Version, o.Suite, o.Group)
 	case catalog.Refused:
-		words := "refused: " + refusal(o)
+		words := "refused: " + refusal(&r.Attempt)
 		if d := s.decided(r); d != nil && d.Outcome == policy.Refused {
 			words += ", " + d.Reason.String()
 		}
@@ -228,8 +229,11 @@ func negotiated(v wire.Version, suite wire.Suite, g wire.Group) string {
 }
 
 // refusal says how a server refused: reset, alert handshake_failure, closed, silence.
-func refusal(o *wire.Outcome) string {
+func refusal(attempt *clients.Attempt) string {
+	o := &attempt.Outcome
 	switch {
+	case attempt.NotTLS:
+		return "an answer that is not TLS"
 	case o.Alert != nil:
 		return "alert " + strings.TrimPrefix(o.Alert.String(), "fatal ")
 	case o.Ending == wire.EndingReset:

@@ -3,11 +3,16 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/alblab/alblab/clients/catalog"
 )
 
 // TestSimulateServed lets the catalogue knock on a load balancer that is served on loopback: through real sockets too every
@@ -30,4 +35,21 @@ func TestSimulateServed(t *testing.T) {
 	require.Greater(t, got.Counts["connects"], 100)
 	require.Positive(t, got.Counts["refused"])
 	require.Len(t, got.Counts, 2)
+}
+
+// TestSimulateNotTLS: a server that speaks plain HTTP connects nobody, and is named as what it is, by probe too.
+func TestSimulateNotTLS(t *testing.T) {
+	plain := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(plain.Close)
+	at := plain.Listener.Addr().String()
+	total := len(catalog.All())
+	var out, errs bytes.Buffer
+	require.Zero(t, run(t.Context(), []string{"simulate", at}, strings.NewReader(""), &out, &errs), errs.String())
+	require.Contains(t, out.String(), fmt.Sprintf("0 of %d connect, %d refused (%d an answer that is not TLS)", total, total, total))
+	for _, name := range []string{"curl", "Java 6u45"} {
+		out.Reset()
+		require.Zero(t, run(t.Context(), []string{"probe", at, "--as", name}, strings.NewReader(""), &out, &errs), errs.String())
+		require.Contains(t, out.String(), "\nanswered, but not in TLS: ", name)
+		require.NotContains(t, out.String(), "connected: ", name)
+	}
 }

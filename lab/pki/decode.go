@@ -24,18 +24,38 @@ func decodePair(text, key []byte) (tls.Certificate, error) {
 	if len(c.Certificate) == 0 {
 		return c, errors.New("no certificate in PEM")
 	}
-	b, _ := pem.Decode(key)
-	if b == nil {
-		return c, errors.New("no private key in PEM")
-	}
 	var err error
-	if c.PrivateKey, err = x509.ParsePKCS8PrivateKey(b.Bytes); err != nil {
-		return c, fmt.Errorf("private key: %w", err)
+	if c.PrivateKey, err = decodeKey(key); err != nil {
+		return c, err
 	}
 	if leaf, err := x509.ParseCertificate(c.Certificate[0]); err == nil {
 		c.Leaf = leaf
 	}
 	return c, nil
+}
+
+// decodeKey reads the first private key of PEM: PKCS #8, or what "openssl genrsa -traditional" and "openssl ecparam" write.
+func decodeKey(text []byte) (key any, err error) {
+	for {
+		var b *pem.Block
+		if b, text = pem.Decode(text); b == nil {
+			return nil, errors.New("no private key in PEM")
+		}
+		switch b.Type {
+		case "PRIVATE KEY":
+			key, err = x509.ParsePKCS8PrivateKey(b.Bytes)
+		case "RSA PRIVATE KEY":
+			key, err = x509.ParsePKCS1PrivateKey(b.Bytes)
+		case "EC PRIVATE KEY":
+			key, err = x509.ParseECPrivateKey(b.Bytes)
+		default:
+			continue // "EC PARAMETERS", or the certificate, where both are in one file
+		}
+		if err != nil {
+			return nil, fmt.Errorf("private key: %w", err)
+		}
+		return key, nil
+	}
 }
 
 func decodeCertificate(text []byte) (*x509.Certificate, error) {

@@ -2,6 +2,7 @@ package pki
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -87,7 +88,7 @@ func Load(dir string) (*PKI, error) {
 	p.roots = roots
 	for _, info := range Kinds() {
 		base := filepath.Join(dir, "client-"+string(info.Kind))
-		c, err := loadPair(base+".pem", base+"-key.pem")
+		c, err := LoadPair(base+".pem", base+"-key.pem")
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -105,8 +106,9 @@ func Load(dir string) (*PKI, error) {
 // Has reports whether clients can have a certificate of the kind that the lab's trust store knows, or ought to refuse.
 func (p *PKI) Has(k Kind) bool { return p.loaded == nil || k == KindNone || p.loaded[k] }
 
-// loadPair reads a certificate with its key, also a bad one: tls.X509KeyPair refuses those that are damaged or do not fit.
-func loadPair(certFile, keyFile string) (tls.Certificate, error) {
+// LoadPair reads a certificate, with its chain, and its private key from PEM files, also bad ones: tls.X509KeyPair refuses those that
+// are damaged or do not fit. Leaf is nil where the certificate cannot be parsed.
+func LoadPair(certFile, keyFile string) (tls.Certificate, error) {
 	text, err := os.ReadFile(certFile)
 	if err != nil {
 		return tls.Certificate{}, err
@@ -116,6 +118,19 @@ func loadPair(certFile, keyFile string) (tls.Certificate, error) {
 		return tls.Certificate{}, err
 	}
 	return decodePair(text, keyText)
+}
+
+// Fits reports whether a certificate's private key belongs to it; of one that cannot be parsed nobody can tell: false.
+func Fits(c *tls.Certificate) bool {
+	if c.Leaf == nil {
+		return false
+	}
+	key, ok := c.PrivateKey.(crypto.Signer)
+	if !ok {
+		return false
+	}
+	public, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool })
+	return ok && public.Equal(c.Leaf.PublicKey)
 }
 
 // hostIn is the name that a server certificate of the folder is for, "" if there is none.
