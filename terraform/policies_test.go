@@ -142,6 +142,27 @@ func TestBoundaryHoldsTheRolesRights(t *testing.T) {
 	require.Positive(t, granted)
 }
 
+// TestForeignThingsAreOnlyTagged: what has no tag of the lab's can at most be given one, and no zone but one is changed.
+func TestForeignThingsAreOnlyTagged(t *testing.T) {
+	adopting, zones := 0, 0
+	for name, statements := range policies(t) {
+		for _, s := range statements {
+			if s.Condition["Null"] != nil {
+				adopting++
+				require.Equal(t, []string{"ec2:CreateTags"}, s.Action, "%s %s", name, s.Sid)
+				require.Equal(t, map[string]any{"aws:RequestTag/alblab:run": "?*"}, s.Condition["StringLike"], s.Sid)
+				require.Equal(t, map[string]any{"aws:ResourceTag/alblab:run": "true"}, s.Condition["Null"], s.Sid)
+			}
+			if slices.Contains(s.Action, "route53:ChangeResourceRecordSets") {
+				zones++
+				require.Equal(t, []string{"arn:aws:route53:::hostedzone/ZONE"}, s.resources())
+			}
+		}
+	}
+	require.Equal(t, 1, adopting)
+	require.Equal(t, 1, zones)
+}
+
 // TestRolesArePassedToServices: to two, and to no other.
 func TestRolesArePassedToServices(t *testing.T) {
 	found := 0

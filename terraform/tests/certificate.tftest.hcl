@@ -74,7 +74,7 @@ run "issued" {
     error_message = "A certificate for each key, validated by DNS."
   }
   assert {
-    condition     = aws_route53_record.validation[0].name == "_x.lab.example.com" && aws_route53_record.validation[0].allow_overwrite && length(aws_acm_certificate_validation.issued) == 2
+    condition     = aws_route53_record.validation[0].name == "_x.lab.example.com" && !aws_route53_record.validation[0].allow_overwrite && length(aws_acm_certificate_validation.issued) == 2
     error_message = "One record validates them all."
   }
   assert {

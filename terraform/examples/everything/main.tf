@@ -5,7 +5,9 @@
 #   export TF_VAR_allowed_account_ids='["111122223333"]' TF_VAR_allowed_cidrs='["198.51.100.7/32"]'
 #   export TF_VAR_domain='{"name":"lab.example.com","zone_id":"Z0123456789ABCDEFGHIJ"}'
 #   terraform init && terraform apply
-#   terraform output -json lab >outputs.json    # for "alblab run --lab aws --outputs outputs.json"
+#
+# Flow logs are Parquet in S3 here, which Athena reads and "alblab run" does not: take another example for that.
+#
 #   terraform destroy
 
 provider "aws" {

@@ -46,16 +46,16 @@ resource "aws_acm_certificate" "issued" {
   }
 }
 
-# Every certificate of an account for one name is validated by the same record.
+# Every certificate of an account for one name is validated by the same record. One that is there already belongs to another
+# certificate, whose renewal would fail once a destroy has removed it: it is not overwritten.
 resource "aws_route53_record" "validation" {
   count = length(local.issued) > 0 ? 1 : 0
 
-  zone_id         = var.domain.zone_id
-  name            = one(values(aws_acm_certificate.issued)[0].domain_validation_options).resource_record_name
-  type            = one(values(aws_acm_certificate.issued)[0].domain_validation_options).resource_record_type
-  records         = [one(values(aws_acm_certificate.issued)[0].domain_validation_options).resource_record_value]
-  ttl             = 60
-  allow_overwrite = true
+  zone_id = var.domain.zone_id
+  name    = one(values(aws_acm_certificate.issued)[0].domain_validation_options).resource_record_name
+  type    = one(values(aws_acm_certificate.issued)[0].domain_validation_options).resource_record_type
+  records = [one(values(aws_acm_certificate.issued)[0].domain_validation_options).resource_record_value]
+  ttl     = 60
 }
 
 resource "aws_acm_certificate_validation" "issued" {

@@ -370,7 +370,7 @@ variable "roots_pem" {
 }
 
 variable "domain" {
-  description = "A name in a public Route 53 zone: ACM then issues the certificates, validated by DNS, and the name points to the load balancer. Null: certificates are imported and no domain is needed."
+  description = "A name in a public Route 53 zone: ACM then issues the certificates, validated by DNS, and the name points to the load balancer, so it must be the lab's alone: a validation record that the zone already has is refused, not taken over. Null: certificates are imported and no domain is needed."
   type = object({
     name    = string
     zone_id = string
@@ -388,7 +388,7 @@ variable "domain" {
 }
 
 variable "flow_log_destination" {
-  description = "Where flow logs go: cloud-watch-logs, or s3 in Parquet, later by some minutes and for Athena."
+  description = "Where flow logs go: cloud-watch-logs, or s3 in Parquet, later by some minutes and for Athena: 'alblab run' reads cloud-watch-logs only."
   type        = string
   default     = "cloud-watch-logs"
   nullable    = false
