@@ -266,7 +266,7 @@ func (k *checker) lab(ctx context.Context) {
 		k.reach(ctx)
 		return
 	}
-	k.bad("expiry", "'alblab aws up --for 4h' sets a later time", "the lab ends itself at %s, the run not before %s", stamp(k.Outputs.ExpiresAt), stamp(k.r.Finish))
+	k.bad("expiry", "'alblab aws up --for 4h' sets a later time; that replaces the lab's instances, so runs must have ended", "the lab ends itself at %s, the run not before %s", stamp(k.Outputs.ExpiresAt), stamp(k.r.Finish))
 }
 
 func (k *checker) reach(ctx context.Context) {

@@ -163,6 +163,15 @@ func TestUpAndDown(t *testing.T) {
 	again, err := f.Settings()
 	require.NoError(t, err)
 	require.Equal(t, s, again)
+	// Certificates that are made anew are imported anew.
+	require.Equal(t, 1, s.CertificatesVersion)
+	require.NoError(t, os.Remove(filepath.Join(f.PKI(), "client-ca.pem")))
+	_, err = f.Up(t.Context(), options(t, path), &out)
+	require.NoError(t, err)
+	renewed, err := f.Settings()
+	require.NoError(t, err)
+	require.Equal(t, 2, renewed.CertificatesVersion)
+	require.NotEqual(t, s.ServerCertificates, renewed.ServerCertificates)
 	other := options(t, path)
 	other.Region = "eu-west-1"
 	_, err = f.Up(t.Context(), other, &out)

@@ -36,6 +36,8 @@ type Settings struct {
 	RevocationLists    string                       `json:"revocation_lists"`
 	RootsPEM           string                       `json:"roots_pem"`
 	ServerCertificates map[string]serverCertificate `json:"server_certificates"`
+	// CertificatesVersion rises with each new set: Terraform cannot see that a write-only key has changed.
+	CertificatesVersion int `json:"server_certificates_version"`
 }
 
 type serverCertificate struct {
@@ -67,12 +69,15 @@ func (f *Folder) prepare(o *Options) (private map[string]string, err error) {
 	s := Settings{
 		Listeners: map[string]lab.Listener{}, WAF: o.Spec.WAF, AllowedCIDRs: o.AllowedCIDRs, ExpiresAt: stamp(o.Expires), Region: o.Region,
 		Owner: o.Owner, AllowedAccountIDs: []string{o.Account}, ServerCertificates: map[string]serverCertificate{}, Boundary: o.Boundary,
+		CertificatesVersion: 1,
 	}
 	if !o.NoMirror {
 		s.Mirror = &struct{}{}
 	}
+	before := "" // the run id of a lab that is up
 	if old, err := f.Settings(); err == nil && f.HasState() {
-		s.RunID = old.RunID
+		s.RunID, before = old.RunID, old.RunID
+		s.CertificatesVersion = max(1, old.CertificatesVersion)
 		if s.Boundary == "" {
 			s.Boundary = old.Boundary // the runner's policies forbid to take it away
 		}
@@ -99,8 +104,12 @@ func (f *Folder) prepare(o *Options) (private map[string]string, err error) {
 			servers[key] = true
 		}
 	}
-	if err := f.mint(o, slices.Sorted(maps.Keys(servers))); err != nil {
+	anew, err := f.mint(o, slices.Sorted(maps.Keys(servers)))
+	if err != nil {
 		return nil, err
+	}
+	if anew && s.RunID == before {
+		s.CertificatesVersion++
 	}
 	private = map[string]string{}
 	if err := f.readPKI(&s, private, slices.Sorted(maps.Keys(servers))); err != nil {
@@ -142,8 +151,8 @@ func serverKeys(certificate string) []string {
 	return keys
 }
 
-// mint makes the certificates, unless those that are there will do.
-func (f *Folder) mint(o *Options, servers []string) error {
+// mint makes the certificates, unless those that are there will do, and reports whether it did.
+func (f *Folder) mint(o *Options, servers []string) (anew bool, err error) {
 	missing := func(name string) bool {
 		_, err := os.Stat(filepath.Join(f.PKI(), name))
 		return err != nil
@@ -153,11 +162,11 @@ func (f *Folder) mint(o *Options, servers []string) error {
 		cert, _, _ := pki.ServerFiles(key)
 		again = again || missing(cert)
 		if _, err := policy.ParseCertSet(key); err != nil {
-			return fmt.Errorf("certificate: %w", err)
+			return false, fmt.Errorf("certificate: %w", err)
 		}
 	}
 	if !again {
-		return nil
+		return false, nil
 	}
 	host := o.Host
 	if host == "" {
@@ -169,7 +178,7 @@ func (f *Folder) mint(o *Options, servers []string) error {
 			kinds = append(kinds, k.Kind)
 		}
 	}
-	return pki.New(host).Save(f.PKI(), servers, kinds...)
+	return true, pki.New(host).Save(f.PKI(), servers, kinds...)
 }
 
 // readPKI fills in what Terraform gets of the certificates.
