@@ -163,7 +163,7 @@ func (m *Matrix) labels(offsets []int, height int) template.HTML {
 func (m *Matrix) cellsSVG(offsets []int, height int) template.HTML {
 	var b strings.Builder
 	width := len(m.Policies) * cellWidth
-	fmt.Fprintf(&b, `<svg class="m-cells" width="%d" height="%d" role="img" aria-label="Heat map of %d clients and %d policies; the tables below say the same">`,
+	fmt.Fprintf(&b, `<svg class="m-cells" width="%d" height="%d" role="img" aria-label="Heat map of %d clients and %d policies; the tables below sum it up">`,
 		width+2, height, len(m.Rows), len(m.Policies))
 	b.WriteString("<defs>")
 	for _, c := range Classes() {

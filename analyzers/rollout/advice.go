@@ -244,7 +244,7 @@ func (r *Report) Caveats() (list []string) {
 		add(true, "The evidence is from %s to %s (UTC). Who did not connect then is not in it: a yearly job, a device that was off.",
 			first.Format("2006-01-02 15:04"), last.Format("2006-01-02 15:04"))
 	}
-	add(r.FailsToday.Connections > 0, "The evidence has %s that fail today already, and %s that never came through. The change does not break them; they do not count.",
+	add(r.FailsToday.Connections > 0, "Fails today already: %s, %s that never came through among them. The change does not break them; they do not count.",
 		plural(r.FailsToday.Connections, "attempt"), plural(r.FailsToday.Clients, "client"))
 	add(r.Foreign > 0, "%s cannot have been made under %s: were they made at another listener (see --port), under another policy or with another certificate? They were judged without it.",
 		plural(r.Foreign, "connection"), Short(r.From))

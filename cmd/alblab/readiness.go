@@ -123,7 +123,7 @@ func (a *app) readinessText(r *matrix.Readiness, source matrix.Source) {
 		fmt.Fprintln(a.out, t.Render())
 		fmt.Fprintln(a.out)
 	}
-	fmt.Fprintf(a.out, "%s without any, not shown; --format csv has them.\nsegs: TCP segments over IPv4/IPv6, at an MSS of %d/%d bytes. \ndraft: Kyber, which no ALB policy has. retry: lists a group without a key share.\n",
+	fmt.Fprintf(a.out, "%s without any, not shown; --format csv has them.\nsegs: TCP segments over IPv4/IPv6, at an MSS of %d/%d bytes.\ndraft: Kyber, which no ALB policy has. retry: lists a group without a key share.\n",
 		plural(rest, "client"), matrix.MSS4, matrix.MSS6)
 }
 

@@ -69,7 +69,11 @@ func redactCommand(a *app) *cobra.Command {
 		if err := checkOutDir(out); err != nil {
 			return err
 		}
+		_, before := os.Stat(out)
 		stats, err := redact.Bundle(cmd.Context(), b, out, o)
+		if err != nil && before != nil {
+			_ = os.Remove(out) // which is empty, or stays
+		}
 		var unknown *redact.UnknownError
 		if errors.As(err, &unknown) {
 			return hint(err, "move them away, or say --leave-out-unknown")

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"html/template"
 	"io"
+	"strings"
 
 	"github.com/alblab/alblab/analyzers/rollout"
 	"github.com/alblab/alblab/analyzers/rollout/page"
@@ -17,7 +18,7 @@ func (p *whoBreaksPage) html(w io.Writer) error {
 	funcs := page.Funcs()
 	for name, f := range map[string]any{
 		"word": effectWord, "class": effectClass, "period": periodWords, "settle": settleWords, "guess": guessWords,
-		"short": rollout.Short, "visible": visible,
+		"short": rollout.Short, "visible": visible, "words": strings.Fields,
 		"number64": func(n int) string { return page.Number(int64(n)) },
 	} {
 		funcs[name] = f

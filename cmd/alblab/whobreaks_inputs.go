@@ -91,7 +91,7 @@ func (in *rolloutInputs) nothing(t *rollout.Traffic) error {
 	err := fmt.Errorf("no TLS connection in %s", strings.Join(in.names, ", "))
 	switch {
 	case t.Stats.Damaged > 0:
-		return hint(fmt.Errorf("%w: %w", err, t.Problems[0]), "%s; is it a log of a load balancer?", plural(int(t.Stats.Damaged), "damaged record"))
+		return hint(fmt.Errorf("%w: %w", err, t.Problems[0]), "%s; is it a whole capture, or a log of a load balancer?", plural(int(t.Stats.Damaged), "damaged record"))
 	case t.Stats.NotTLS > 0:
 		return hint(err, "%s without TLS: is this the log of the HTTPS listener's load balancer?", plural(int(t.Stats.NotTLS), "connection"))
 	}
