@@ -66,10 +66,10 @@ func redactCommand(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		_, before := os.Stat(out)
 		if err := checkOutDir(out); err != nil {
 			return err
 		}
-		_, before := os.Stat(out)
 		stats, err := redact.Bundle(cmd.Context(), b, out, o)
 		if err != nil && before != nil {
 			_ = os.Remove(out) // which is empty, or stays
