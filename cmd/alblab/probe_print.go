@@ -217,6 +217,9 @@ func (p *probe) conclusion() string {
 	}
 	if o.Ending == wire.EndingReset || o.Ending == wire.EndingAlert && o.Alert.Level == wire.AlertFatal {
 		words += "; then " + howEnded(o)
+		if o.Version == wire.TLS13 && p.attempt.CertificateRequested && o.Stage == wire.StageRequest {
+			words += " (in TLS 1.3 the client thinks itself connected before its certificate is judged)"
+		}
 	}
 	return words
 }

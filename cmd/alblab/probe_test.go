@@ -33,4 +33,8 @@ func TestProbeCertificates(t *testing.T) {
 			require.Empty(t, errs.String())
 		}
 	}
+	var out, errs bytes.Buffer
+	args := []string{"probe", "127.0.0.1:" + u.Port(), "--path", "/", "--cert", files.Certs[pki.KindGoodECDSA][0], "--key", files.Certs[pki.KindGoodECDSA][1]}
+	require.Zero(t, run(t.Context(), args, strings.NewReader(""), &out, &errs), errs.String())
+	require.Contains(t, out.String(), "the client thinks itself connected before its certificate is judged")
 }
