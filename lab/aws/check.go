@@ -128,6 +128,9 @@ func (k *checker) bad(name, hint, format string, args ...any) {
 func (k *checker) endpoint() {
 	real := k.Outputs == nil || strings.Contains(k.Outputs.LoadBalancerDNSName, ".amazonaws.com")
 	switch {
+	case k.c.Endpoint == "" && !real && k.Outputs.LoadBalancerDNSName != "":
+		k.bad("endpoint", "--endpoint-url names the API that 'alblab serve --aws-api' has printed",
+			"these outputs are of a lab that is not in AWS (%s), and calls would go to AWS", k.Outputs.LoadBalancerDNSName)
 	case k.c.Endpoint == "":
 		k.good("endpoint", "AWS")
 	case k.CheckOptions.Endpoint || !real:
@@ -216,6 +219,9 @@ func (k *checker) quotas(ctx context.Context) {
 		return
 	}
 	if k.Outputs != nil {
+		if k.Listeners == 0 {
+			return // nothing runs: nothing to fit
+		}
 		k.good("quotas", "%d listeners fit", k.Listeners)
 		return
 	}

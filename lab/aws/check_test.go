@@ -33,6 +33,7 @@ func TestCheck(t *testing.T) {
 			a.cfg.Outputs.LoadBalancerDNSName = "alblab-1.us-east-1.elb.amazonaws.com"
 			o.Endpoint = false
 		}, "endpoint", "not to AWS"},
+		{"a forgotten endpoint", func(a *account, o *aws.CheckOptions) { a.cfg.Clients.Endpoint = "" }, "endpoint", "of a lab that is not in AWS"},
 		{"credentials end before the run", func(a *account, o *aws.CheckOptions) {
 			a.cfg.AWS.Credentials = ending(a.lab.Now().Add(time.Hour))
 		}, "credentials", "the run not before"},
