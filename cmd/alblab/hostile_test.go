@@ -262,7 +262,8 @@ func hostileSuites() []hostileSuite {
 		{"testssl", "testssl", []string{"--quiet", "--color", "0", "--warnings", "batch", "--ip", "one", "-H", "-I", "-T", "-R", "-Z", "{host}:{port}"},
 			[]string{`Heartbleed.*not vulnerable`, `CCS.*not vulnerable`, `Secure Client-Initiated Renegotiation +not vulnerable`, `POODLE|Fallback|TLS_FALLBACK_SCSV|SCSV`},
 			[]string{`VULNERABLE \(NOT ok\)`}},
-		{"sslscan", "sslscan", []string{"--no-colour", "--show-sigs", "{host}:{port}"}, []string{`TLSv1\.3 +enabled`, `TLSv1\.1 +disabled`, `Accepted +TLSv1\.2|Preferred +TLSv1\.2`}, nil},
+		// Its Heartbleed test ends the program where a reset overtakes what it sends.
+		{"sslscan", "sslscan", []string{"--no-colour", "--show-sigs", "--no-heartbleed", "{host}:{port}"}, []string{`TLSv1\.3 +enabled`, `TLSv1\.1 +disabled`, `Accepted +TLSv1\.2|Preferred +TLSv1\.2`}, nil},
 		{"nmap", "nmap", []string{"-Pn", "-p", "{port}", "--script",
 			"+ssl-enum-ciphers,+ssl-heartbleed,+ssl-ccs-injection,+ssl-poodle,+ssl-dh-params,+sslv2,+sslv2-drown,+ssl-cert,+tls-alpn,+tls-ticketbleed", "{host}"},
 			[]string{`TLSv1\.2:`, `open`}, []string{`State: VULNERABLE`}},
