@@ -124,10 +124,9 @@ func FuzzStream(f *testing.F) {
 		for _, c := range st.chunks {
 			copy(out[c.off:], c.data)
 		}
-		// Where TLS may begin in the middle, it matters where segments begin. A PROXY header that is cut is words like any
-		// others to a stream, and nothing at all to a hello: both hide it.
-		cut := bytes.HasPrefix(b, []byte("PROXY ")) && !bytes.Contains(b, []byte("\r\n"))
-		if len(b) > 0 && !cut && !bytes.ContainsAny(b[1:], "\x15\x16") {
+		// Where TLS may begin in the middle, it matters where segments begin. A PROXY header that is damaged is words like
+		// any others to a stream, and read as far as it goes in a hello; TestPrefaces has the sound ones.
+		if len(b) > 0 && !bytes.HasPrefix(b, []byte("PROXY ")) && !bytes.ContainsAny(b[1:], "\x15\x16") {
 			require.Equal(t, whole, out)
 		}
 	})
