@@ -124,9 +124,8 @@ func FuzzStream(f *testing.F) {
 		for _, c := range st.chunks {
 			copy(out[c.off:], c.data)
 		}
-		// Where TLS may begin in the middle, it matters where segments begin. A PROXY header that is damaged is words like
-		// any others to a stream, and read as far as it goes in a hello; TestPrefaces has the sound ones.
-		if len(b) > 0 && !bytes.HasPrefix(b, []byte("PROXY ")) && !bytes.ContainsAny(b[1:], "\x15\x16") {
+		// Where TLS may begin in the middle, it matters where segments begin.
+		if len(b) > 0 && !bytes.ContainsAny(b[1:], "\x15\x16") {
 			require.Equal(t, whole, out)
 		}
 	})
@@ -175,9 +174,25 @@ func TestPrefaces(t *testing.T) {
 		require.NoError(t, err, first)
 		require.Len(t, h.ServerName, len(secretHost))
 	}
-	line := newTestMapper(t).proxyLine("PROXY TCP4 203.0.113.10 10.0.1.255 40000 443")
+	line, ok := newTestMapper(t).proxyLine("PROXY TCP4 203.0.113.10 10.0.1.255 40000 443")
+	require.True(t, ok)
 	for _, w := range strings.Fields(line)[2:4] {
 		_, err := netip.ParseAddr(w)
 		require.NoError(t, err, line)
+	}
+}
+
+// TestDamagedPrefaces: of a line that is no header of the PROXY protocol no address is left, not even a part.
+func TestDamagedPrefaces(t *testing.T) {
+	for _, line := range []string{
+		"PROXY TC\xcc\xccP4 203.0.113.10 \x7f.0.1.10 40000 443\r\n", "PROXY TCP4 203.0.113.10 10.0.1 40000 443\r\n",
+		"PROXY TCP4 203.0.113.10 10.0.1.10\r\n", "PROXY TCP4 2001:db8::10 10.0.1.10 40000 443\r\n", "PROXY TCP6 fe80::1%eth0 2001:db8::10 40000 443\r\n",
+		"PROXY UNKNOWN 203.0.113.10 10.0.1.10 40000 443\r\n", "PROXY TCP4 203.0.113.10 10.0.1.10 40000 99999\r\n", "PROXY 203.0.113.10",
+	} {
+		b := []byte(line)
+		newTestMapper(t).helloBytes(b)
+		for _, secret := range []string{"203.0.113", "0.1.10", "10.0.1", "2001:db8", "fe80", "40000"} {
+			require.NotContains(t, string(b), secret, "%q became %q", line, b)
+		}
 	}
 }

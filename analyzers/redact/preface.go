@@ -4,22 +4,30 @@ import (
 	"bytes"
 	"encoding/binary"
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
 // preface takes the header of the PROXY protocol off the begin of a stream and shows it with other addresses
 // (www.haproxy.org/download/3.0/doc/proxy-protocol.txt, section 2). more says that bytes are missing to tell.
 func (p *parser) preface() (more bool) {
-	const most = 107 // of version 1
+	const (
+		most = 107 // of version 1
+		word = "PROXY "
+	)
 	signature := []byte("\r\n\r\n\x00\r\nQUIT\n")
 	b := p.buf
 	switch {
-	case bytes.HasPrefix(b, []byte("PROXY ")):
+	case strings.HasPrefix(word, string(b[:min(len(b), len(word))])):
 		i := bytes.Index(b[:min(len(b), most)], []byte("\r\n"))
 		if i < 0 {
 			return len(b) < most
 		}
-		p.stream.show(p.s, p.off, append([]byte(p.s.m.proxyLine(string(b[:i]))), '\r', '\n'))
+		line, ok := p.s.m.proxyLine(string(b[:i]))
+		if !ok {
+			break // words like any others, of which nothing is shown as it is
+		}
+		p.stream.show(p.s, p.off, append([]byte(line), '\r', '\n'))
 		p.advance(i + 2)
 	case bytes.HasPrefix(b, signature[:min(len(b), len(signature))]):
 		if len(b) < 16 {
@@ -37,12 +45,25 @@ func (p *parser) preface() (more bool) {
 }
 
 // proxyLine replaces the addresses of version 1 by others that are written with as many characters; those of other evidence
-// they do not fit.
-func (m *Mapper) proxyLine(s string) string {
-	words := strings.Split(s, " ")
-	for i := range words {
-		if _, err := netip.ParseAddr(words[i]); err != nil || i < 2 {
-			continue
+// they do not fit. Of a connection that the proxy does not know everything is replaced. What is no header is not ok.
+func (m *Mapper) proxyLine(line string) (out string, ok bool) {
+	const unknown = "PROXY UNKNOWN"
+	if rest, found := strings.CutPrefix(line, unknown); found && (rest == "" || rest[0] == ' ') {
+		return unknown + m.word("proxy", rest, false), true
+	}
+	words := strings.Split(line, " ")
+	if len(words) != 6 || words[1] != "TCP4" && words[1] != "TCP6" {
+		return "", false
+	}
+	for _, port := range words[4:] {
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+			return "", false
+		}
+	}
+	for i := 2; i < 4; i++ {
+		a, err := netip.ParseAddr(words[i])
+		if err != nil || a.Zone() != "" || a.Is4() != (words[1] == "TCP4") {
+			return "", false
 		}
 		hexed := strings.Contains(words[i], ":")
 		separator := "."
@@ -63,7 +84,7 @@ func (m *Mapper) proxyLine(s string) string {
 		}
 		words[i] = strings.Join(parts, separator)
 	}
-	return strings.Join(words, " ")
+	return strings.Join(words, " "), true
 }
 
 // proxyHeader replaces the addresses of version 2 in place, and clears what follows them.
