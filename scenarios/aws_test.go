@@ -1,3 +1,5 @@
+//go:build !race
+
 package scenarios_test
 
 import (

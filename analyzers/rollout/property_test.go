@@ -91,6 +91,9 @@ func drop[T any](t *trial, obeys func(*wire.ClientHello) bool, list *[]T) (dropp
 
 // TestNoWrongClaims derives lines from random hellos by Decide and holds what is said of them against Decide itself.
 func TestNoWrongClaims(t *testing.T) {
+	if testing.Short() {
+		t.Skip("hundreds of thousands of hellos on one goroutine")
+	}
 	for _, tt := range []struct {
 		assume Assume
 		hello  func(*rand.Rand) *wire.ClientHello
