@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/big"
 	"runtime"
+	"slices"
 )
 
 // A lab answers its first client within 100 ms of its start, with a key that nobody has seen. crypto/rsa.GenerateKey takes
@@ -41,7 +42,8 @@ func newRSA(bits, primes int) (*rsa.PrivateKey, error) {
 	}
 }
 
-// newPrimes finds primes whose product has that many bits, on all cores.
+// newPrimes finds primes whose product has that many bits. Every core looks for one, and then for the next, until there are
+// enough: to wait until each has found its own would take half as long again.
 func newPrimes(bits, count int) ([]*big.Int, error) {
 	small := smallPrimes(1 << 15)
 	type result struct {
@@ -49,22 +51,17 @@ func newPrimes(bits, count int) ([]*big.Int, error) {
 		err error
 	}
 	results := make(chan result)
-	wanted := make(chan int, count) // the sizes still to be found
 	stop := make(chan struct{})
 	defer close(stop)
-	for i := range count {
-		wanted <- (bits + i) / count
+	sizes := make([]int, count)
+	for i := range sizes {
+		sizes[i] = (bits + i) / count
 	}
-	for range max(runtime.GOMAXPROCS(0), 1) {
+	for worker := range max(runtime.GOMAXPROCS(0), 1) {
 		go func() {
-			for {
+			for n := worker; ; n++ {
 				var r result
-				select {
-				case size := <-wanted:
-					r.p, r.err = newPrime(size, small, stop)
-				case <-stop:
-					return
-				}
+				r.p, r.err = newPrime(sizes[n%count], small, stop)
 				select {
 				case results <- r:
 				case <-stop:
@@ -74,12 +71,14 @@ func newPrimes(bits, count int) ([]*big.Int, error) {
 		}()
 	}
 	var found []*big.Int
-	for range count {
+	for wanted := sizes; len(wanted) > 0; {
 		r := <-results
 		if r.err != nil {
 			return nil, r.err
 		}
-		found = append(found, r.p)
+		if i := slices.Index(wanted, r.p.BitLen()); i >= 0 {
+			found, wanted = append(found, r.p), slices.Concat(wanted[:i], wanted[i+1:])
+		}
 	}
 	return found, nil
 }
