@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/alblab/alblab/analyzers/rollout/page"
 )
@@ -36,20 +37,25 @@ func (r *Report) Answer() Answer {
 			a.Headline = fmt.Sprintf("Within what you allow: %s", r.counted(r.Breaks, "break", "breaks"))
 		}
 		who := "They"
-		if r.Breaks.Clients == 1 {
+		if r.Breaks.Clients == 1 && r.Noun() == nounClient {
 			who = "It"
 		}
 		more := " any more"
 		if r.From == "" {
 			more = "" // who knows whether they can today
 		}
-		a.Lead = fmt.Sprintf("%s cannot connect under %s%s. Of the others, %s.", who, to, more, r.rest())
+		a.Lead = fmt.Sprintf("%s cannot connect under %s%s.%s", who, to, more, r.rest())
 		a.Next = r.nextBreaks()
 	case r.Unknown.Clients > 0:
 		a.Effect = Unknown
 		a.Headline = fmt.Sprintf("Not certain yet: nobody is known to break, but %s", r.counted(r.Unknown, "may", "may"))
 		a.Lead = fmt.Sprintf("The evidence does not show what they offer beside what they were seen with.%s", r.likely())
 		a.Next = r.nextUnknown()
+	case r.Keeps.Clients == 0:
+		a.Effect = Keeps
+		a.Headline = fmt.Sprintf("Nothing to break: none of %s can connect today", plural(r.Total.Clients, r.Noun()))
+		a.Lead = "All of the evidence is of attempts that fail before any change: 'alblab analyze' says why."
+		a.Next = []Step{{Text: "Add evidence of clients that connect, and check --from: is it the policy that the listener has now?"}}
 	default:
 		a.Effect = Keeps
 		a.Headline = fmt.Sprintf("Safe to change: %s", r.allKeep())
@@ -72,12 +78,37 @@ func (r *Report) catalogueOnly() bool {
 	return !slices.ContainsFunc(r.Clients, func(c ClientReport) bool { return c.Kind != KindCatalogue })
 }
 
+// The words for who is judged.
+const (
+	nounClient  = "client"
+	nounNetwork = "network"
+)
+
+// Noun is what the clients of the report are: "client", or "network" where they are told apart by network alone, each of which may
+// have many clients.
+func (r *Report) Noun() string {
+	noun := nounClient
+	for i := range r.Clients {
+		switch c := &r.Clients[i]; {
+		case r.Beside(c):
+		case c.Kind != KindNetwork:
+			return nounClient
+		default:
+			noun = nounNetwork
+		}
+	}
+	return noun
+}
+
 func (r *Report) counted(c Count, one, many string) string {
 	verb := one
 	if c.Clients == 1 {
 		verb = many
 	}
-	s := fmt.Sprintf("%s of %s %s", page.Number(c.Clients), plural(r.Total.Clients, "client"), verb)
+	s := fmt.Sprintf("%s of %s %s", page.Number(c.Clients), plural(r.Total.Clients, nounClient), verb)
+	if r.Noun() == nounNetwork {
+		s = fmt.Sprintf("clients in %s of %s %s", page.Number(c.Clients), plural(r.Total.Clients, nounNetwork), one)
+	}
 	if !r.catalogueOnly() {
 		s += fmt.Sprintf(" (%s of connections)", page.Percent(c.Share))
 	}
@@ -85,21 +116,37 @@ func (r *Report) counted(c Count, one, many string) string {
 }
 
 func (r *Report) allKeep() string {
-	if r.Keeps.Clients == 1 {
+	n := r.Keeps.Clients
+	switch {
+	case r.Noun() == nounNetwork && n == 1:
+		return "the clients in the one network keep connecting"
+	case r.Noun() == nounNetwork:
+		return fmt.Sprintf("the clients in all %s keep connecting", plural(n, nounNetwork))
+	case n == 1:
 		return "the one client keeps connecting"
 	}
-	return fmt.Sprintf("all %s keep connecting", plural(r.Keeps.Clients, "client"))
+	return fmt.Sprintf("all %s keep connecting", plural(n, nounClient))
 }
 
+// rest is a sentence on those that do not break, with a blank before it; "" if there are none.
 func (r *Report) rest() string {
-	s := fmt.Sprintf("%s keep", plural(r.Keeps.Clients, "client"))
-	if r.Keeps.Clients == 1 {
-		s = "1 client keeps"
+	k, u := r.Keeps.Clients, r.Unknown.Clients
+	if k+u == 0 {
+		return ""
 	}
-	if r.Unknown.Clients > 0 {
-		s += fmt.Sprintf(", and of %s the evidence does not tell", page.Number(r.Unknown.Clients))
+	s := fmt.Sprintf(" Of the others, %s keep", plural(k, nounClient))
+	switch {
+	case r.Noun() == nounNetwork && k == 1:
+		s = " Of the other networks, 1 keeps as a whole"
+	case r.Noun() == nounNetwork:
+		s = fmt.Sprintf(" Of the other networks, %s keep as a whole", page.Number(k))
+	case k == 1:
+		s = " Of the others, 1 client keeps"
 	}
-	return s
+	if u > 0 {
+		s += fmt.Sprintf(", and of %s the evidence does not tell", page.Number(u))
+	}
+	return s + "."
 }
 
 func (r *Report) likely() string {
@@ -144,7 +191,7 @@ func (r *Report) nextBreaks() (steps []Step) {
 	for _, x := range r.Reasons {
 		if x.Effect == Breaks && x.Reason == ReasonCertificate {
 			steps = append(steps, Step{Text: fmt.Sprintf("%s want a certificate of the other kind: give the listener one more (RSA or ECDSA), and ask again with --cert both.",
-				plural(x.Clients, "client"))})
+				plural(x.Clients, r.Noun()))})
 		}
 	}
 	steps = append(steps, Step{Text: "If these clients may be lost, say how many: the exit code then lets the change pass.",
@@ -210,9 +257,9 @@ func (r *Report) settle(first bool) (steps []Step) {
 		steps = append(steps, Step{Text: "Use the load balancer's connection logs: since 2026 they name the group (tls_keyexchange), which older lines and access logs do not."})
 	}
 	if n := wants[SettleCapture]; n > 0 && (first || r.Unknown.Clients > 0) {
-		who := fmt.Sprintf("the %s", plural(n, "unknown client"))
+		who := fmt.Sprintf("the %s", plural(n, "unknown "+r.Noun()))
 		if n == 1 {
-			who = "the one unknown client"
+			who = "the one unknown " + r.Noun()
 		}
 		steps = append(steps, Step{Text: fmt.Sprintf("Capture the hellos of %s (VPC traffic mirroring, or on the client), and add the file to the command: a hello settles it.", who), Command: "tcpdump -i any -w hellos.pcap 'tcp port 443'"})
 	}
@@ -241,15 +288,62 @@ func (r *Report) Caveats() (list []string) {
 	}
 	add(r.catalogueOnly(), "These are clients of a catalogue, not yours: add captures or logs to know who uses your load balancer.")
 	if first, last := r.Period(); !r.catalogueOnly() && !first.IsZero() {
-		add(true, "The evidence is from %s to %s (UTC). Who did not connect then is not in it: a yearly job, a device that was off.",
-			first.Format("2006-01-02 15:04"), last.Format("2006-01-02 15:04"))
+		add(true, "The evidence is %s (UTC). Who did not connect then is not in it: a yearly job, a device that was off.", stretch(first, last))
 	}
+	add(r.Noun() == nounNetwork, "A network stands where the worst of its connections does, and may have many clients: --by address or --by user-agent tells them apart.")
 	add(r.FailsToday.Connections > 0, "Fails today already: %s, %s that never came through among them. The change does not break them; they do not count.",
-		plural(r.FailsToday.Connections, "attempt"), plural(r.FailsToday.Clients, "client"))
+		plural(r.FailsToday.Connections, "attempt"), plural(r.FailsToday.Clients, r.Noun()))
 	add(r.Foreign > 0, "%s cannot have been made under %s: were they made at another listener (see --port), under another policy or with another certificate? They were judged without it.",
 		plural(r.Foreign, "connection"), Short(r.From))
 	add(r.Assume == "standard" && !r.catalogueOnly(), "Clients behind log lines are taken to obey RFC 8446 where they may also offer TLSv1.3; --assume nothing takes nothing for granted.")
 	add(r.Certificates == "both", "The load balancer is taken to have an RSA and an ECDSA certificate: say --cert rsa if it has RSA alone.")
 	add(r.Stats.Damaged > 0, "%s could not be read.", plural(r.Stats.Damaged, "record"))
 	return list
+}
+
+// stretch is when evidence was taken.
+func stretch(first, last time.Time) string {
+	from, to := first.Format("2006-01-02 15:04"), last.Format("2006-01-02 15:04")
+	if from == to {
+		return "of one minute, " + from
+	}
+	return "from " + from + " to " + to
+}
+
+// BesideWords says in a line what becomes of the catalogue's clients beside real traffic; "" if there are none.
+func (r *Report) BesideWords() string {
+	n := r.Catalogue
+	if n == nil {
+		return ""
+	}
+	s := fmt.Sprintf("Beside your traffic, and counted nowhere else: of %s of the catalogue, %s keep", plural(n.Clients, "client"), page.Number(n.Keeps))
+	if n.Breaks > 0 {
+		s += fmt.Sprintf(", %s break (%s)", page.Number(n.Breaks), r.namesBeside(Breaks))
+	}
+	if n.FailsToday > 0 {
+		s += fmt.Sprintf(", %s fail today", page.Number(n.FailsToday))
+	}
+	return s + "."
+}
+
+// namesBeside names a few clients of the catalogue.
+func (r *Report) namesBeside(e Effect) string {
+	const few = 5
+	var names []string
+	more := 0
+	for i := range r.Clients {
+		c := &r.Clients[i]
+		switch {
+		case !r.Beside(c) || c.FailsToday || c.Effect != e:
+		case len(names) < few:
+			names = append(names, c.Name)
+		default:
+			more++
+		}
+	}
+	s := strings.Join(names, ", ")
+	if more > 0 {
+		s += fmt.Sprintf(" and %s more", page.Number(int64(more)))
+	}
+	return s
 }

@@ -31,7 +31,7 @@ type Choice struct {
 	policy    *policy.Policy
 	distance  policy.Distance // from the new policy
 	strictest policy.Distance // from the strictest
-	lost      int             // offers that break or are unknown, those of a catalogue too
+	lost      int             // offers that break or are unknown
 }
 
 // strictestPolicy is where strictness is measured from.
@@ -51,6 +51,9 @@ func strictestPolicy(to *policy.Policy) *policy.Policy {
 func (r *Report) choose(q *Question, t *Traffic, hopeless []bool) {
 	weights, present := make([]int64, len(t.Offers)), make([]bool, len(t.Offers))
 	for _, c := range t.Clients {
+		if r.Catalogue != nil && c.Kind == KindCatalogue {
+			continue
+		}
 		for _, u := range c.Uses {
 			weights[u.Offer] += u.Connections
 			present[u.Offer] = true

@@ -10,8 +10,8 @@ import (
 	"github.com/alblab/alblab/lab/wire"
 )
 
-// AddCatalogue adds the clients of a catalogue. They count as one connection each; beside real traffic as none, so that they
-// change no share.
+// AddCatalogue adds the clients of a catalogue. They count as one connection each; beside real traffic as none: see
+// [Report.Catalogue].
 func (t *Traffic) AddCatalogue(list []*catalog.Client) error {
 	n := int64(1)
 	if t.Stats.Connections > 0 {
@@ -77,6 +77,9 @@ func Judge(q *Question, t *Traffic) *Report {
 		r.From = q.From.Name
 		r.FromCertificates = q.fromCerts().String()
 	}
+	if t.beside() {
+		r.Catalogue = new(CatalogueCount)
+	}
 	hopeless := q.hopeless(t)
 	verdicts := q.judgeOffers(t, hopeless)
 	guesses := newGuesser(q)
@@ -84,15 +87,33 @@ func Judge(q *Question, t *Traffic) *Report {
 		r.Clients = append(r.Clients, q.client(c, t, verdicts, guesses))
 	}
 	slices.SortFunc(r.Clients, func(a, b ClientReport) int {
-		return cmp.Or(rank(&a)-rank(&b), cmp.Compare(b.Connections, a.Connections), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(r.rank(&a)-r.rank(&b), cmp.Compare(b.Connections, a.Connections), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
 	})
 	r.sum(t, verdicts)
 	r.choose(q, t, hopeless)
 	return r
 }
 
-// rank orders clients: who breaks, who may, who fails anyway, who keeps.
-func rank(c *ClientReport) int {
+// beside says whether there are clients of a catalogue beside real traffic.
+func (t *Traffic) beside() bool {
+	n := 0
+	for _, c := range t.Clients {
+		if c.Kind == KindCatalogue {
+			n++
+		}
+	}
+	return n > 0 && n < len(t.Clients)
+}
+
+// rank orders clients: who breaks, who may, who fails anyway, who keeps; last, and in the same order, a catalogue beside them.
+func (r *Report) rank(c *ClientReport) int {
+	if r.Beside(c) {
+		return 4 + standing(c)
+	}
+	return standing(c)
+}
+
+func standing(c *ClientReport) int {
 	switch {
 	case c.Effect == Breaks && !c.FailsToday:
 		return 0
@@ -123,11 +144,17 @@ func (q *Question) client(c *Client, t *Traffic, verdicts []Judgement, guesses *
 		} else {
 			out.FailsToday = false
 			out.count(v.Effect, u.Connections)
+			if v.Effect != Keeps {
+				out.because(v, u.Connections, func() string { return q.cure(&t.Offers[u.Offer], v) })
+			}
 		}
 		if shown < 0 || weight(v) > worst {
 			worst, shown = weight(v), i
 		}
 	}
+	slices.SortFunc(out.Reasons, func(a, b ClientReason) int {
+		return cmp.Or(cmp.Compare(b.Effect, a.Effect), cmp.Compare(b.Connections, a.Connections), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Why, b.Why))
+	})
 	use := c.Uses[shown]
 	v, o := &verdicts[use.Offer], &t.Offers[use.Offer]
 	out.Effect, out.Reason, out.Why = v.Effect, v.Reason, v.Why
@@ -135,24 +162,64 @@ func (q *Question) client(c *Client, t *Traffic, verdicts []Judgement, guesses *
 	if o.Known && c.Kind != KindJA4 {
 		out.JA4 = o.JA4
 	}
-	switch v.Effect {
-	case Breaks:
+	switch {
+	case v.Effect == Breaks:
 		out.Cure = q.cure(o, v)
-	case Unknown:
-		for _, e := range v.Settle {
-			if e != SettleFrom || q.From == nil { // a line that From did not write was judged without it
-				out.Settle = append(out.Settle, e)
-			}
-		}
-		agents := c.Agents
-		if c.Kind == KindUserAgent {
-			agents = []string{c.Name}
-		}
-		if !o.Known {
-			out.Guess = guesses.guess(o.Seen, agents)
-		}
+	case v.Effect == Unknown && out.FailsToday:
+		out.settledBy(q, v)
+	case v.Effect == Unknown:
+		q.unsettled(&out, c, t, verdicts, guesses)
+	}
+	if len(out.Reasons) > 0 {
+		first := &out.Reasons[0]
+		out.Reason, out.Why, out.Cure = first.Reason, first.Why, first.Cure
 	}
 	return out
+}
+
+// unsettled says of a client that is unknown what would settle it, and what is likely, going by all its connections.
+func (q *Question) unsettled(out *ClientReport, c *Client, t *Traffic, verdicts []Judgement, guesses *guesser) {
+	agents := c.Agents
+	if c.Kind == KindUserAgent {
+		agents = []string{c.Name}
+	}
+	worst := map[Effect]int{Keeps: 1, Unknown: 2, Breaks: 3}
+	for _, u := range c.Uses {
+		v, o := &verdicts[u.Offer], &t.Offers[u.Offer]
+		if v.Fails || v.Effect != Unknown {
+			continue
+		}
+		out.settledBy(q, v)
+		if o.Known {
+			continue
+		}
+		g := guesses.guess(o.Seen, agents)
+		if g == nil {
+			continue
+		}
+		switch g.Effect {
+		case Keeps:
+			out.likelyKeeps += u.Connections
+		case Breaks:
+			out.likelyBreaks += u.Connections
+		}
+		if out.Guess == nil || worst[g.Effect] > worst[out.Guess.Effect] {
+			out.Guess = g
+		}
+	}
+	slices.SortFunc(out.Settle, func(a, b Evidence) int { return slices.Index(easiest, a) - slices.Index(easiest, b) })
+}
+
+// easiest orders evidence by what it costs to get.
+var easiest = []Evidence{SettleFrom, SettleKeyExchange, SettleCapture}
+
+// settledBy adds what would settle a judgement.
+func (c *ClientReport) settledBy(q *Question, v *Judgement) {
+	for _, e := range v.Settle {
+		if (e != SettleFrom || q.From == nil) && !slices.Contains(c.Settle, e) { // a line that From did not write was judged without it
+			c.Settle = append(c.Settle, e)
+		}
+	}
 }
 
 // weight orders what a client's connections show, the worst highest. An attempt that fails today says nothing of the others.

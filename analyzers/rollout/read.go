@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/netip"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/alblab/alblab/lab/evidence"
@@ -173,6 +174,9 @@ type block struct {
 	text  []byte
 	file  string
 	first int // number of the first line
+	// cut: the file ends in this line, without a line end. The line before it stands in front of it, to show how many fields there
+	// should be, and was read already.
+	cut bool
 }
 
 // blocks reads all inputs on one goroutine, cuts them into blocks of whole lines, and lets the workers read those. count reads
@@ -207,6 +211,7 @@ func (r *reader) blocks(ctx context.Context, list []Input, worker func() func(*c
 func (r *reader) cut(ctx context.Context, in io.Reader, o *evidence.Options, todo chan<- block, free <-chan []byte) error {
 	lines := evidence.NewLines(in, o)
 	begun := false
+	var last []byte // the line read last
 	for ctx.Err() == nil {
 		var buf []byte
 		select {
@@ -226,10 +231,21 @@ func (r *reader) cut(ctx context.Context, in io.Reader, o *evidence.Options, tod
 				r.begin(text, o.File)
 				begun = true
 			}
-			todo <- block{text, o.File, first}
+			if lines.Cut() && len(last) > 0 {
+				todo <- block{slices.Concat(last, []byte{'\n'}, text), o.File, first - 1, true}
+				continue
+			}
+			last = append(last[:0], lastLine(text)...)
+			todo <- block{text, o.File, first, false}
 		}
 	}
 	return fmt.Errorf("reading %s: %w", o.File, context.Cause(ctx))
+}
+
+// lastLine is the last line of a block, without its end.
+func lastLine(text []byte) []byte {
+	text = bytes.TrimRight(text, "\r\n")
+	return text[bytes.LastIndexByte(text, '\n')+1:]
 }
 
 // maxBegins bounds how many logs are remembered by their first lines.

@@ -29,6 +29,13 @@ type connectionWorker struct {
 }
 
 func (w *connectionWorker) block(c *collector, b block) {
+	if b.cut {
+		c.stats.Lines++
+		if w.slow(b.text, b.file, b.first, 2) {
+			w.count(c, b.file, b.first+1)
+		}
+		return
+	}
 	line := b.first - 1
 	for text := range bytes.Lines(b.text) {
 		line++
@@ -37,23 +44,31 @@ func (w *connectionWorker) block(c *collector, b block) {
 			continue
 		}
 		c.stats.Lines++
-		if !w.brief.Parse(text) && !w.slow(text, b.file, line) {
+		if !w.brief.Parse(text) && !w.slow(text, b.file, line, 1) {
 			continue
 		}
 		w.count(c, b.file, line)
 	}
 }
 
-// slow reads a line that is not of the usual form, and tells of damage.
-func (w *connectionWorker) slow(text []byte, file string, line int) bool {
+// slow reads a line that is not of the usual form, and tells of damage: the line n of text, which is the file's line first and
+// on.
+func (w *connectionWorker) slow(text []byte, file string, first, n int) bool {
 	for rec, err := range connlog.Records(bytes.NewReader(text), &evidence.Options{File: file}) {
-		if err != nil {
-			var pe *evidence.ParseError
-			if errors.As(err, &pe) {
-				pe.Line = line
+		var pe *evidence.ParseError
+		switch {
+		case errors.As(err, &pe):
+			if pe.Line < n {
+				continue // told before
 			}
+			pe.Line += first - 1
 			w.damage(err)
 			return false
+		case err != nil:
+			w.damage(err)
+			return false
+		case rec.Line < n:
+			continue
 		}
 		w.brief = connlog.Brief{Time: rec.Time.UnixNano(), ClientIP: rec.ClientIP, ClientPort: rec.ClientPort, ListenerPort: rec.ListenerPort,
 			TLSProtocol: []byte(rec.TLSProtocol), TLSCipher: []byte(rec.TLSCipher), VerifyStatus: []byte(rec.VerifyStatus),

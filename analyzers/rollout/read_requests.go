@@ -35,11 +35,17 @@ func (w *requestWorker) block(c *collector, b block) {
 		if err != nil {
 			var pe *evidence.ParseError
 			if errors.As(err, &pe) {
+				if b.cut && pe.Line == 1 {
+					continue // told before
+				}
 				pe.Line += b.first - 1
 			}
 			c.stats.Lines++
 			w.damage(err)
 			continue
+		}
+		if b.cut && rec.Line == 1 {
+			continue // counted before
 		}
 		c.stats.Lines++
 		w.count(c, b, rec)

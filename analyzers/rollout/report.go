@@ -10,26 +10,40 @@ const Schema = "alblab.who-breaks/1"
 
 // Report is what a change does to everyone.
 type Report struct {
-	Schema           string         `json:"schema"`
-	To               string         `json:"to"`
-	From             string         `json:"from,omitempty"`
-	Certificates     string         `json:"certificates"`
-	FromCertificates string         `json:"from_certificates,omitempty"`
-	Assume           string         `json:"assume"`
-	Stats            Stats          `json:"read"`
-	Total            Count          `json:"total"`
-	Keeps            Count          `json:"keeps"`
-	Breaks           Count          `json:"breaks"`
-	Unknown          Count          `json:"unknown"`
-	LikelyKeeps      Count          `json:"unknown_likely_keeps"`  // of Unknown, by the guesses
-	LikelyBreaks     Count          `json:"unknown_likely_breaks"` // of Unknown
-	FailsToday       Count          `json:"fails_today"`           // no part of the three: the change does not break them
-	Reasons          []ReasonCount  `json:"reasons"`
-	Foreign          int64          `json:"foreign"` // connections of lines that From cannot have written
-	Choices          Choices        `json:"choices"`
-	Gate             *Gate          `json:"gate,omitempty"`
-	Clients          []ClientReport `json:"clients"` // who breaks first
+	Schema           string        `json:"schema"`
+	To               string        `json:"to"`
+	From             string        `json:"from,omitempty"`
+	Certificates     string        `json:"certificates"`
+	FromCertificates string        `json:"from_certificates,omitempty"`
+	Assume           string        `json:"assume"`
+	Stats            Stats         `json:"read"`
+	Total            Count         `json:"total"`
+	Keeps            Count         `json:"keeps"`
+	Breaks           Count         `json:"breaks"`
+	Unknown          Count         `json:"unknown"`
+	LikelyKeeps      Count         `json:"unknown_likely_keeps"`  // of Unknown, by the guesses
+	LikelyBreaks     Count         `json:"unknown_likely_breaks"` // of Unknown
+	FailsToday       Count         `json:"fails_today"`           // no part of the three: the change does not break them
+	Reasons          []ReasonCount `json:"reasons"`
+	Foreign          int64         `json:"foreign"` // connections of lines that From cannot have written
+	Choices          Choices       `json:"choices"`
+	Gate             *Gate         `json:"gate,omitempty"`
+	// Catalogue is set where clients of a catalogue stand beside real traffic. They are then no part of the counts, shares,
+	// reasons, choices and the gate.
+	Catalogue *CatalogueCount `json:"catalogue,omitempty"`
+	Clients   []ClientReport  `json:"clients"` // who breaks first; those of a catalogue beside traffic last
 }
+
+// CatalogueCount counts the clients of a catalogue beside real traffic.
+type CatalogueCount struct {
+	Clients    int64 `json:"clients"`
+	Keeps      int64 `json:"keeps"`
+	Breaks     int64 `json:"breaks"`
+	FailsToday int64 `json:"fails_today"`
+}
+
+// Beside says whether a client is one of a catalogue beside real traffic, which counts for nothing.
+func (r *Report) Beside(c *ClientReport) bool { return r.Catalogue != nil && c.Kind == KindCatalogue }
 
 // Count is a number of clients and of their connections. A client counts where the worst of its connections does; connections
 // count each for itself.
@@ -39,7 +53,8 @@ type Count struct {
 	Share       float64 `json:"share"` // of the connections that do not fail today, 0 to 1
 }
 
-// ReasonCount counts what clients break on, or may break on.
+// ReasonCount counts what connections break on, or may break on, and the clients that have such: a client may be among those of
+// several.
 type ReasonCount struct {
 	Effect      Effect `json:"effect"`
 	Reason      Reason `json:"reason"`
@@ -49,29 +64,75 @@ type ReasonCount struct {
 
 // ClientReport is the effect on one client.
 type ClientReport struct {
-	Kind        ClientKind `json:"kind"`
-	Name        string     `json:"client"`
-	Effect      Effect     `json:"effect"`
-	Reason      Reason     `json:"reason,omitempty"`
-	Why         string     `json:"why,omitempty"`
-	Cure        string     `json:"cure,omitempty"`   // for breaks: what the client must become able to do
-	Settle      []Evidence `json:"settle,omitempty"` // for unknown: what evidence would tell
-	Guess       *Guess     `json:"guess,omitempty"`  // for unknown: what is likely. Not a finding.
-	Seen        string     `json:"seen"`
-	Connections int64      `json:"connections"`
-	Keeping     int64      `json:"keeping"`
-	Breaking    int64      `json:"breaking"`
-	Unsettled   int64      `json:"unsettled"`
-	Failing     int64      `json:"failing_today"`
-	Share       float64    `json:"share"`
-	First       *time.Time `json:"first_seen,omitempty"`
-	Last        *time.Time `json:"last_seen,omitempty"`
-	FailsToday  bool       `json:"fails_today,omitempty"` // all of its connections fail under the old policy
-	Network     string     `json:"network,omitempty"`
-	JA4         string     `json:"ja4,omitempty"`
-	UserAgents  []string   `json:"user_agents,omitempty"`
-	Addresses   []string   `json:"addresses,omitempty"`
-	ServerNames []string   `json:"server_names,omitempty"`
+	Kind   ClientKind `json:"kind"`
+	Name   string     `json:"client"`
+	Effect Effect     `json:"effect"`
+	Reason Reason     `json:"reason,omitempty"`
+	Why    string     `json:"why,omitempty"`
+	Cure   string     `json:"cure,omitempty"`   // for breaks: what the client must become able to do
+	Settle []Evidence `json:"settle,omitempty"` // for unknown: what evidence would tell, of all its connections
+	Guess  *Guess     `json:"guess,omitempty"`  // for unknown: what is likely, of all its connections the worst. Not a finding.
+	// Reasons are all that its connections break on, or may break on, the worst first. Reason, Why and Cure are those of the first.
+	Reasons     []ClientReason `json:"reasons,omitempty"`
+	Seen        string         `json:"seen"`
+	Connections int64          `json:"connections"`
+	Keeping     int64          `json:"keeping"`
+	Breaking    int64          `json:"breaking"`
+	Unsettled   int64          `json:"unsettled"`
+	Failing     int64          `json:"failing_today"`
+	Share       float64        `json:"share"`
+	First       *time.Time     `json:"first_seen,omitempty"`
+	Last        *time.Time     `json:"last_seen,omitempty"`
+	FailsToday  bool           `json:"fails_today,omitempty"` // all of its connections fail under the old policy
+	Network     string         `json:"network,omitempty"`
+	JA4         string         `json:"ja4,omitempty"`
+	UserAgents  []string       `json:"user_agents,omitempty"`
+	Addresses   []string       `json:"addresses,omitempty"`
+	ServerNames []string       `json:"server_names,omitempty"`
+
+	likelyKeeps, likelyBreaks int64 // connections, by the guesses
+}
+
+// Part says how many of a client's connections are of its effect, where others are not: of a network or an address, perhaps
+// another client's.
+func (c *ClientReport) Part() (n int64, ok bool) {
+	switch {
+	case c.FailsToday || c.Effect == Keeps:
+		return 0, false
+	case c.Effect == Breaks:
+		n = c.Breaking
+	default:
+		n = c.Unsettled
+	}
+	return n, n > 0 && n < c.Connections
+}
+
+// ClientReason is one of the things that a client's connections break on, or may break on.
+type ClientReason struct {
+	Effect      Effect `json:"effect"`
+	Reason      Reason `json:"reason"`
+	Why         string `json:"why"`
+	Cure        string `json:"cure,omitempty"` // for breaks
+	Connections int64  `json:"connections"`
+}
+
+// maxReasons bounds how many reasons of one client stand for themselves; further ones are counted with those of the same kind.
+const maxReasons = 50
+
+// because counts connections by why they break or may break. cure is asked of a reason that is new.
+func (c *ClientReport) because(v *Judgement, n int64, cure func() string) {
+	for i := range c.Reasons {
+		x := &c.Reasons[i]
+		if x.Effect == v.Effect && x.Reason == v.Reason && (x.Why == v.Why || len(c.Reasons) >= maxReasons) {
+			x.Connections += n
+			return
+		}
+	}
+	x := ClientReason{Effect: v.Effect, Reason: v.Reason, Why: v.Why, Connections: n}
+	if v.Effect == Breaks {
+		x.Cure = cure()
+	}
+	c.Reasons = append(c.Reasons, x)
 }
 
 func (c *ClientReport) count(e Effect, n int64) {
@@ -95,49 +156,18 @@ func networkOf(addr string) string {
 
 // sum fills what is counted.
 func (r *Report) sum(t *Traffic, verdicts []Judgement) {
-	type key struct {
-		effect Effect
-		reason Reason
-	}
-	reasons := map[key]*ReasonCount{}
 	for _, c := range t.Clients {
 		for _, u := range c.Uses {
-			v := &verdicts[u.Offer]
-			if v.Foreign {
+			if verdicts[u.Offer].Foreign {
 				r.Foreign += u.Connections
 			}
-			if v.Fails || v.Effect == Keeps {
-				continue
-			}
-			k := key{v.Effect, v.Reason}
-			if reasons[k] == nil {
-				reasons[k] = &ReasonCount{Effect: v.Effect, Reason: v.Reason}
-			}
-			reasons[k].Connections += u.Connections
 		}
 	}
 	for i := range r.Clients {
-		c := &r.Clients[i]
-		r.Total.Clients++
-		r.Keeps.Connections += c.Keeping
-		r.Breaks.Connections += c.Breaking
-		r.Unknown.Connections += c.Unsettled
-		r.FailsToday.Connections += c.Failing
-		if c.FailsToday {
-			r.FailsToday.Clients++
-			continue
-		}
-		if rc := reasons[key{c.Effect, c.Reason}]; rc != nil {
-			rc.Clients++
-		}
-		switch c.Effect {
-		case Keeps:
-			r.Keeps.Clients++
-		case Breaks:
-			r.Breaks.Clients++
-		default:
-			r.Unknown.Clients++
-			r.guessed(c)
+		if c := &r.Clients[i]; r.Beside(c) {
+			r.Catalogue.add(c)
+		} else {
+			r.add(c)
 		}
 	}
 	r.Total.Connections = r.Keeps.Connections + r.Breaks.Connections + r.Unknown.Connections
@@ -148,23 +178,83 @@ func (r *Report) sum(t *Traffic, verdicts []Judgement) {
 		c := &r.Clients[i]
 		c.Share = share(c.Connections-c.Failing, r.Total.Connections)
 	}
-	for _, rc := range reasons {
-		r.Reasons = append(r.Reasons, *rc)
+	r.countReasons()
+}
+
+func (n *CatalogueCount) add(c *ClientReport) {
+	n.Clients++
+	switch {
+	case c.FailsToday:
+		n.FailsToday++
+	case c.Effect == Keeps:
+		n.Keeps++
+	default:
+		n.Breaks++ // a hello settles it
+	}
+}
+
+// add counts a client and its connections.
+func (r *Report) add(c *ClientReport) {
+	r.Total.Clients++
+	r.Keeps.Connections += c.Keeping
+	r.Breaks.Connections += c.Breaking
+	r.Unknown.Connections += c.Unsettled
+	r.FailsToday.Connections += c.Failing
+	switch {
+	case c.FailsToday:
+		r.FailsToday.Clients++
+	case c.Effect == Keeps:
+		r.Keeps.Clients++
+	case c.Effect == Breaks:
+		r.Breaks.Clients++
+	default:
+		r.Unknown.Clients++
+		r.guessed(c)
+	}
+}
+
+// countReasons sums up the clients' reasons.
+func (r *Report) countReasons() {
+	type key struct {
+		effect Effect
+		reason Reason
+	}
+	at := map[key]int{}
+	last := map[key]int{} // the client that was counted last
+	for i := range r.Clients {
+		c := &r.Clients[i]
+		if r.Beside(c) {
+			continue
+		}
+		for _, x := range c.Reasons {
+			k := key{x.Effect, x.Reason}
+			n, ok := at[k]
+			if !ok {
+				n = len(r.Reasons)
+				at[k] = n
+				r.Reasons = append(r.Reasons, ReasonCount{Effect: x.Effect, Reason: x.Reason})
+			}
+			r.Reasons[n].Connections += x.Connections
+			if last[k] != i+1 {
+				last[k] = i + 1
+				r.Reasons[n].Clients++
+			}
+		}
 	}
 	sortReasons(r.Reasons)
 }
 
 func (r *Report) guessed(c *ClientReport) {
+	r.LikelyKeeps.Connections += c.likelyKeeps
+	r.LikelyBreaks.Connections += c.likelyBreaks
 	if c.Guess == nil {
 		return
 	}
 	switch c.Guess.Effect {
 	case Keeps:
 		r.LikelyKeeps.Clients++
-		r.LikelyKeeps.Connections += c.Unsettled
 	case Breaks:
 		r.LikelyBreaks.Clients++
-		r.LikelyBreaks.Connections += c.Unsettled
 	}
 }
 

@@ -70,6 +70,12 @@ type Offer struct {
 	Refused bool
 }
 
+// compare orders offers, whatever the order in which they were read.
+func (o *Offer) compare(p *Offer) int {
+	a, b := &o.Seen, &p.Seen
+	return cmp.Or(cmp.Compare(a.Version, b.Version), cmp.Compare(a.Suite, b.Suite), cmp.Compare(a.Group, b.Group), cmp.Compare(o.JA4, p.JA4))
+}
+
 // Client is one client and what it was seen with.
 type Client struct {
 	Kind        ClientKind
@@ -101,6 +107,7 @@ func addExample(list []string, s string) []string {
 type tally struct {
 	first, last          int64 // nanoseconds since 1970
 	uses                 []Use
+	at                   map[int]int // where in uses an offer is, once there are many
 	agents, addrs, names []string
 }
 
@@ -111,14 +118,39 @@ func (t *tally) seen(at int64) {
 	t.last = max(t.last, at)
 }
 
+// manyUses is from where on the uses of a client are looked up: nobody needs so many, but who scans does.
+const manyUses = 32
+
 func (t *tally) use(offer int, n int64) {
-	for i := range t.uses {
-		if t.uses[i].Offer == offer {
+	if t.at != nil {
+		if i, ok := t.at[offer]; ok {
 			t.uses[i].Connections += n
 			return
 		}
+		t.at[offer] = len(t.uses)
+	} else {
+		for i := range t.uses {
+			if t.uses[i].Offer == offer {
+				t.uses[i].Connections += n
+				return
+			}
+		}
 	}
 	t.uses = append(t.uses, Use{offer, n})
+	if t.at == nil {
+		t.index()
+	}
+}
+
+// index makes at anew.
+func (t *tally) index() {
+	if len(t.uses) < manyUses {
+		return
+	}
+	t.at = make(map[int]int, 2*len(t.uses))
+	for i, u := range t.uses {
+		t.at[u.Offer] = i
+	}
 }
 
 type clientKey struct {
@@ -247,6 +279,7 @@ func mergeInto[K comparable](to, from map[K]*tally, ids []int) {
 			for i := range d.uses {
 				d.uses[i].Offer = ids[d.uses[i].Offer]
 			}
+			d.index()
 			to[k] = d
 			continue
 		}
@@ -276,7 +309,9 @@ func (c *collector) traffic() *Traffic {
 		if len(from.uses) == 0 {
 			return // of an address, nothing but a user agent
 		}
-		slices.SortFunc(from.uses, func(a, b Use) int { return cmp.Compare(b.Connections, a.Connections) })
+		slices.SortFunc(from.uses, func(a, b Use) int {
+			return cmp.Or(cmp.Compare(b.Connections, a.Connections), c.offers[a.Offer].compare(&c.offers[b.Offer]))
+		})
 		cl := &Client{Kind: kind, Name: name, Uses: from.uses, Agents: from.agents, Addresses: from.addrs, ServerNames: from.names}
 		if from.first != 0 {
 			cl.First, cl.Last = time.Unix(0, from.first).UTC(), time.Unix(0, from.last).UTC()

@@ -18,7 +18,7 @@ import (
 func (p *whoBreaksPage) csv(w io.Writer) error {
 	c := csv.NewWriter(w)
 	_ = c.Write([]string{"effect", "kind", "client", "reason", "why", "connections", "share", "keeping", "breaking", "unsettled", "failing_today",
-		"first_seen", "last_seen", "seen", "cure", "settle", "guess", "network", "ja4", "user_agents", "addresses", "server_names"}) // Flush tells
+		"first_seen", "last_seen", "seen", "cure", "settle", "guess", "network", "ja4", "user_agents", "addresses", "server_names", "reasons"}) // Flush tells
 	for i := range p.Clients {
 		r := &p.Clients[i]
 		guess, settle := "", make([]string, len(r.Settle))
@@ -33,11 +33,20 @@ func (p *whoBreaksPage) csv(w io.Writer) error {
 			r.Effect.String(), string(r.Kind), cell(r.Name), string(r.Reason), r.Why, n(r.Connections), strconv.FormatFloat(r.Share, 'f', 9, 64),
 			n(r.Keeping), n(r.Breaking), n(r.Unsettled), n(r.Failing), stamp(r.First), stamp(r.Last), r.Seen, r.Cure,
 			strings.Join(settle, " "), guess, r.Network, r.JA4, cell(strings.Join(r.UserAgents, " | ")), strings.Join(r.Addresses, " "),
-			cell(strings.Join(r.ServerNames, " ")),
+			cell(strings.Join(r.ServerNames, " ")), strings.Join(allReasons(r), " | "),
 		})
 	}
 	c.Flush()
 	return c.Error()
+}
+
+// allReasons are the reasons of a client with their effects and connections.
+func allReasons(c *rollout.ClientReport) []string {
+	list := make([]string, len(c.Reasons))
+	for i, x := range c.Reasons {
+		list[i] = fmt.Sprintf("%s %d %s: %s", x.Effect, x.Connections, x.Reason, x.Why)
+	}
+	return list
 }
 
 // cell keeps a spreadsheet from taking what a client sent for a formula.
@@ -62,7 +71,7 @@ func (p *whoBreaksPage) markdown(w io.Writer) error {
 	a := p.Answer()
 	say := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	say("## %s\n\nChange %s.\n\n%s\n", md(a.Headline), md(p.question()), md(a.Lead))
-	say("| effect | clients | connections | share | |\n|---|---:|---:|---:|---|")
+	say("| effect | %ss | connections | share | |\n|---|---:|---:|---:|---|", p.Noun())
 	row := func(name string, c rollout.Count, note string) {
 		say("| %s | %s | %s | %s | %s |", name, page.Number(c.Clients), page.Number(c.Connections), page.Percent(c.Share), md(note))
 	}
@@ -71,6 +80,9 @@ func (p *whoBreaksPage) markdown(w io.Writer) error {
 	row("keeps", p.Keeps, "")
 	if p.FailsToday.Connections > 0 {
 		say("| fails today | %s | %s | | does not count |", page.Number(p.FailsToday.Clients), page.Number(p.FailsToday.Connections))
+	}
+	if s := p.BesideWords(); s != "" {
+		say("\n%s", md(s))
 	}
 	say("\n### What to do next\n")
 	for i, s := range a.Next {
@@ -87,19 +99,41 @@ func (p *whoBreaksPage) markdown(w io.Writer) error {
 	}
 	list, more := p.listed()
 	if len(list) > 0 {
-		say("\n### Clients\n\n| effect | client | connections | share | reason | cure, or what settles it |\n|---|---|---:|---:|---|---|")
+		say("\n### %ss\n\n| effect | %s | connections | share | reason | cure, or what settles it |\n|---|---|---:|---:|---|---|", title(p.Noun()), p.Noun())
 	}
 	for i := range list {
 		c := &list[i]
 		say("| %s | %s | %s | %s | %s | %s |", effectWord(c), md(clientWords(c)), page.Number(c.Connections), page.Percent(c.Share),
-			md(c.Why), md(todoWords(c)))
+			md(labelledBy(partWords(c), "; ")+whyWords(c)), md(todoWords(c)))
 	}
 	if more > 0 {
-		say("\nAnd %s.", plural(more, "more client"))
+		say("\nAnd %s.", plural(more, "more "+p.Noun()))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
+
+// labelledBy is a text and what parts it from the next, "" if there is none.
+func labelledBy(s, sep string) string {
+	if s == "" {
+		return ""
+	}
+	return s + sep
+}
+
+// title begins a heading.
+func title(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+// reasonsList are the reasons of a client; where there is one, without its kind, which stands elsewhere.
+func reasonsList(c *rollout.ClientReport) []string {
+	if len(c.Reasons) > 1 {
+		return reasonsWords(c)
+	}
+	return []string{c.Why}
+}
+
+// whyWords is reasonsList in a line.
+func whyWords(c *rollout.ClientReport) string { return strings.Join(reasonsList(c), "; ") }
 
 // md escapes what is special in a table of Markdown.
 func md(s string) string {
@@ -120,8 +154,8 @@ func clientWords(c *rollout.ClientReport) string {
 
 // todoWords is what to do about a client.
 func todoWords(c *rollout.ClientReport) string {
-	if c.Cure != "" {
-		return c.Cure
+	if list := curesWords(c); len(list) > 0 {
+		return strings.Join(list, "; ")
 	}
 	s := settleWords(c.Settle)
 	if c.Guess != nil {
@@ -145,7 +179,7 @@ func (p *whoBreaksPage) junit(w io.Writer) error {
 		one := junitCase{Class: "who-breaks." + string(c.Kind), Name: visible(c.Name)}
 		if c.Effect != rollout.Keeps {
 			m := &junitText{effectWord(c) + ": " + string(c.Reason),
-				strings.Join([]string{c.Why, connectionsWords(c), "seen with " + c.Seen, todoWords(c)}, "\n")}
+				strings.Join([]string{whyWords(c), p.seenWords(c), "seen with " + c.Seen, todoWords(c)}, "\n")}
 			if !p.Gate.Passed && p.against(c) {
 				one.Failure = m
 			} else {
@@ -178,7 +212,7 @@ func (p *whoBreaksPage) junit(w io.Writer) error {
 // against says whether a client counts against the change at the gate.
 func (p *whoBreaksPage) against(c *rollout.ClientReport) bool {
 	switch {
-	case c.FailsToday || p.Gate.FailOn == rollout.FailOnNever:
+	case c.FailsToday || p.Beside(c) || p.Gate.FailOn == rollout.FailOnNever:
 		return false
 	case c.Effect == rollout.Unknown:
 		return p.Gate.FailOn == rollout.FailOnUnknown
@@ -221,7 +255,7 @@ func (p *whoBreaksPage) sarif() sarifLog {
 		}
 		results = append(results, sarifResult{
 			RuleID: rules[rule].ID, RuleIndex: rule, Level: level,
-			Message: sarifText{fmt.Sprintf("%s %s under %s (%s): %s. %s", visible(clientWords(c)), effectVerb(c), rollout.Short(p.To), connectionsOf(c), c.Why, todoWords(c))},
+			Message: sarifText{fmt.Sprintf("%s %s under %s (%s): %s. %s", visible(clientWords(c)), effectVerb(c), rollout.Short(p.To), p.seenWords(c), whyWords(c), todoWords(c))},
 			Locations: []sarifLocation{{
 				Physical: sarifPhysical{Artifact: sarifArtifact{where}, Region: &sarifRegion{StartLine: 1}},
 				Logical:  []sarifLogical{{FullyQualifiedName: string(c.Kind) + ":" + visible(c.Name)}},
@@ -239,9 +273,13 @@ func effectVerb(c *rollout.ClientReport) string {
 	return "breaks"
 }
 
-func connectionsOf(c *rollout.ClientReport) string {
-	if s := connectionsWords(c); s != "" {
-		return s
+// seenWords says how often a client was seen, or that it was not.
+func (p *whoBreaksPage) seenWords(c *rollout.ClientReport) string {
+	switch s := connectionsWords(c); {
+	case p.Beside(c):
+		return "in the catalogue, which does not count beside traffic"
+	case s != "":
+		return s + labelled(", ", partWords(c))
 	}
 	return "in the catalogue"
 }

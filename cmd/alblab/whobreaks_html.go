@@ -17,7 +17,8 @@ var whoBreaksHTML string
 func (p *whoBreaksPage) html(w io.Writer) error {
 	funcs := page.Funcs()
 	for name, f := range map[string]any{
-		"word": effectWord, "class": effectClass, "period": periodWords, "settle": settleWords, "guess": guessWords,
+		"word": effectWord, "class": effectClass, "period": periodWords, "settle": settleWords, "guess": guessWords, "part": partWords,
+		"reasons": reasonsList, "cures": curesWords, "title": title,
 		"short": rollout.Short, "visible": visible, "words": strings.Fields,
 		"number64": func(n int) string { return page.Number(int64(n)) },
 	} {
@@ -34,7 +35,7 @@ func (p *whoBreaksPage) html(w io.Writer) error {
 	}
 	return page.Write(w, frame, t, map[string]any{
 		"R": p.Report, "Answer": p.Answer(), "Question": p.question(), "Caveats": p.Caveats(), "Inputs": p.inputs,
-		"Clients": list, "More": int64(more), "Listable": int64(len(list) + more), "Parts": p.parts(), "Catalogue": p.Stats.Files == 0,
+		"Noun": p.Noun(), "Beside": p.BesideWords(), "Besides": p.besides(), "Clients": list, "More": int64(more), "Listable": int64(len(list) + more), "Parts": p.parts(), "Catalogue": p.Stats.Files == 0,
 	})
 }
 
@@ -48,7 +49,17 @@ func (p *whoBreaksPage) parts() []page.Part {
 	}
 }
 
-func effectClass(c rollout.ClientReport) string {
+// besides are the clients of a catalogue beside traffic that do not keep.
+func (p *whoBreaksPage) besides() (list []*rollout.ClientReport) {
+	for i := range p.Clients {
+		if c := &p.Clients[i]; p.Beside(c) && c.Effect != rollout.Keeps {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+func effectClass(c *rollout.ClientReport) string {
 	if c.FailsToday {
 		return "fails"
 	}

@@ -157,6 +157,43 @@ func TestWhoBreaksHTML(t *testing.T) {
 	require.Equal(t, strings.Count(out, "<svg"), strings.Count(out, "</svg>"))
 }
 
+// TestWhoBreaksCutLog: a log that ends in the middle of a line, as a copy that was broken off does.
+func TestWhoBreaksCutLog(t *testing.T) {
+	connections, _ := whoBreaksLogs(t)
+	text, err := os.ReadFile(connections)
+	require.NoError(t, err)
+	lines := strings.Split(string(text), "\n")
+	require.NoError(t, os.WriteFile(connections, []byte(lines[0]+"\n"+strings.TrimSuffix(lines[1], " secp256r1")), 0o600))
+	var out, errs bytes.Buffer
+	args := []string{"who-breaks", "--to", "TLS13-1-0-2021-06", connections}
+	require.Equal(t, exitDone, run(t.Context(), args, strings.NewReader(""), &out, &errs))
+	require.Contains(t, errs.String(), "connection.log:2: the line is cut: it has 12 fields and no line end, the line before it has 13")
+	require.Equal(t, exitError, run(t.Context(), append(args, "--strict"), strings.NewReader(""), &out, &errs))
+}
+
+// TestWhoBreaksBesideCatalogue: the catalogue's clients close no gate and fail no test beside traffic.
+func TestWhoBreaksBesideCatalogue(t *testing.T) {
+	var s junitSuite
+	require.NoError(t, xml.Unmarshal(whoBreaks(t, exitNegative, "--catalog", "--format", "junit"), &s))
+	require.Greater(t, s.Tests, 100)
+	require.Equal(t, 2, s.Failures, "the gate and one client")
+	var log struct {
+		Runs []struct {
+			Results []struct{ Level, Message any }
+		}
+	}
+	require.NoError(t, json.Unmarshal(whoBreaks(t, exitNegative, "--catalog", "--format", "sarif"), &log))
+	levels := map[any]int{}
+	for _, r := range log.Runs[0].Results {
+		levels[r.Level]++
+	}
+	require.Equal(t, 1, levels["error"])
+	require.Greater(t, levels["note"], 10)
+	page := string(whoBreaks(t, exitNegative, "--catalog", "--format", "html"))
+	require.Contains(t, page, "Do not change yet: 1 of 4 clients breaks (33.3% of connections).")
+	require.Contains(t, page, "These clients of the catalogue")
+}
+
 func TestWhoBreaksTextFits(t *testing.T) {
 	for line := range strings.Lines(string(whoBreaks(t, exitNegative))) {
 		if strings.Contains(line, "$ ") || strings.Contains(line, "script") {

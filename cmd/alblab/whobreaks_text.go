@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -36,11 +37,12 @@ func (a *app) printWhoBreaks(p *whoBreaksPage, format string) error {
 	return a.whoBreaksText(p)
 }
 
-// listed are the clients that are shown one by one: those that keep come last, and only if all are wanted.
+// listed are the clients that are shown one by one: those that keep, and those of a catalogue beside traffic, come last, and only
+// if all are wanted.
 func (p *whoBreaksPage) listed() (list []rollout.ClientReport, more int) {
 	n := 0
 	for i := range p.Clients {
-		if p.Clients[i].Effect != rollout.Keeps {
+		if c := &p.Clients[i]; c.Effect != rollout.Keeps && !p.Beside(c) {
 			n++
 		}
 	}
@@ -84,6 +86,9 @@ func (a *app) whoBreaksText(p *whoBreaksPage) error {
 	say("", "", answer.Lead)
 	fmt.Fprintln(a.out)
 	a.whoBreaksCounts(p)
+	if s := p.BesideWords(); s != "" {
+		say("", "", s)
+	}
 	fmt.Fprintln(a.out, "\nWhat to do next:")
 	for i, s := range answer.Next {
 		say(fmt.Sprintf("%2d. ", i+1), "    ", s.Text)
@@ -103,7 +108,7 @@ func (a *app) whoBreaksText(p *whoBreaksPage) error {
 		a.whoBreaksClient(&list[i], say)
 	}
 	if more > 0 {
-		fmt.Fprintf(a.out, "\nand %s that break, may break or fail today: --limit 0 lists all\n", plural(more, "more client"))
+		fmt.Fprintf(a.out, "\nand %s that break, may break or fail today: --limit 0 lists all\n", plural(more, "more "+p.Noun()))
 	}
 	return nil
 }
@@ -120,7 +125,7 @@ func effectColor(e rollout.Effect) text.Color {
 
 // whoBreaksCounts prints the table of the three effects.
 func (a *app) whoBreaksCounts(p *whoBreaksPage) {
-	t := a.newTable("effect", "clients", "connections", "share", "")
+	t := a.newTable("effect", p.Noun()+"s", "connections", "share", "")
 	row := func(name string, c rollout.Count, note string) {
 		t.AppendRow([]any{name, page.Number(c.Clients), page.Number(c.Connections), page.Percent(c.Share), note})
 	}
@@ -169,14 +174,17 @@ func (a *app) whoBreaksClient(c *rollout.ClientReport, say func(first, other, s 
 		}
 	}
 	detail(connectionsWords(c))
-	if c.Reason != "" && string(c.Reason) != c.Why {
-		detail(string(c.Reason) + ": " + c.Why)
+	detail(partWords(c))
+	for _, s := range reasonsWords(c) {
+		detail(s)
 	}
 	detail(labelled("seen with ", c.Seen))
 	detail(labelled("user agent: ", visible(strings.Join(c.UserAgents, " | "))))
 	detail(labelled("from ", strings.Join(c.Addresses, ", ")))
 	detail(labelled("asked for ", visible(strings.Join(c.ServerNames, ", "))))
-	detail(labelled("cure: ", c.Cure))
+	for _, s := range curesWords(c) {
+		detail("cure: " + s)
+	}
 	if len(c.Settle) > 0 {
 		detail("to settle it: " + settleWords(c.Settle))
 	}
@@ -222,13 +230,74 @@ func connectionsWords(c *rollout.ClientReport) string {
 	if !c.FailsToday {
 		s += ", " + page.Percent(c.Share) + " of all"
 	}
-	if c.Effect == rollout.Breaks && c.Breaking != c.Connections && c.Breaking > 0 {
-		s += ", of which " + page.Number(c.Breaking) + " break"
-	}
 	if c.First != nil {
 		s += ", " + periodWords(c)
 	}
 	return s
+}
+
+// partWords says that only some of a client's connections are of its effect; "" if all are.
+func partWords(c *rollout.ClientReport) string {
+	n, ok := c.Part()
+	if !ok {
+		return ""
+	}
+	s := fmt.Sprintf("in part: %s of %s ", page.Number(n), plural(int(c.Connections), "connection"))
+	if c.Effect == rollout.Unknown {
+		return s + "may break"
+	}
+	if s += "break"; n == 1 {
+		s += "s"
+	}
+	if c.Unsettled > 0 {
+		s += ", " + page.Number(c.Unsettled) + " may"
+	}
+	return s
+}
+
+// fewReasons is how many reasons of one client are shown where people read; JSON and CSV have all.
+const fewReasons = 8
+
+// reasonsWords says what a client's connections break on, or may break on: each reason in a line.
+func reasonsWords(c *rollout.ClientReport) (list []string) {
+	if len(c.Reasons) < 2 {
+		if c.Reason == "" || string(c.Reason) == c.Why {
+			return nil
+		}
+		return []string{string(c.Reason) + ": " + c.Why}
+	}
+	for _, x := range c.Reasons[:min(len(c.Reasons), fewReasons)] {
+		list = append(list, reasonWords(c, &x))
+	}
+	if more := len(c.Reasons) - fewReasons; more > 0 {
+		list = append(list, "and "+plural(more, "more reason")+" (--format json has all)")
+	}
+	return list
+}
+
+// reasonWords is one of several reasons.
+func reasonWords(c *rollout.ClientReport, x *rollout.ClientReason) string {
+	s := string(x.Reason) + ": " + x.Why
+	if x.Effect != c.Effect {
+		s = x.Effect.String() + ", " + s
+	}
+	if c.Kind == rollout.KindCatalogue {
+		return s
+	}
+	return s + " (" + plural(int(x.Connections), "connection") + ")"
+}
+
+// curesWords are the different cures of a client.
+func curesWords(c *rollout.ClientReport) (list []string) {
+	for _, x := range c.Reasons {
+		if x.Cure != "" && !slices.Contains(list, x.Cure) && len(list) < fewReasons {
+			list = append(list, x.Cure)
+		}
+	}
+	if list == nil && c.Cure != "" {
+		return []string{c.Cure}
+	}
+	return list
 }
 
 // periodWords says when a client was seen.
