@@ -20,7 +20,7 @@ func clientCertificateMissing() *analyzers.Analyzer {
 				}
 				message := "the client sent no certificate to a listener that demands one"
 				if r.sure != analyzers.Certain || len(r.fits) > 1 {
-					message = "the listener demands a client certificate, and the connection ended after the load balancer's flight: the client probably sent none"
+					message = "the listener demands a client certificate, and the connection ended after the load balancer's flight: the client probably sent none, or one that the load balancer cannot read"
 				}
 				return byReading(r, message+"; give the client a certificate of a CA in the trust store"), true
 			})

@@ -15,7 +15,8 @@ func clientCertificateRefused() *analyzers.Analyzer {
 		Name: ClientCertificateRefused,
 		Doc: "The listener verifies client certificates and refused this client's: the connection log has a code of its own, " +
 			"Failed:ClientCert..., and the certificate's subject and validity. With Failed:UnmappedConnectionError and a subject " +
-			"the client most likely does not hold the certificate's private key.",
+			"the client most likely does not hold the certificate's private key. Without a subject, where the packets show that one was " +
+			"sent, the load balancer could not read it.",
 		Stage: analyzers.StageRefusedLater,
 		Needs: []evidence.Kind{evidence.KindConnection},
 		Run: func(p *analyzers.Pass) error {
@@ -48,7 +49,7 @@ var certificateCodes = map[string]string{
 	"ClientCertUntrusted":             "no path leads from it to a CA of the trust store; the client must send its intermediate certificates, or the CA must be added to the trust store; a CA in between may also lack the right to issue it (CA flag, name constraints)",
 	"ClientCertNotYetValid":           "it is not valid yet; compare its notBefore with the clock of whoever issued it",
 	"ClientCertExpired":               "it has expired; renew it, or let the listener ignore expiry",
-	"ClientCertTypeUnsupported":       "its key or certificate type is not supported; use RSA of 2048 to 8192 bits, or ECDSA with P-256, P-384 or P-521",
+	"ClientCertTypeUnsupported":       "its key or certificate type is not supported; " + supportedKeys,
 	"ClientCertInvalid":               "it is malformed or otherwise invalid; issue an X.509 version 3 certificate, signed with SHA-256 or better",
 	"ClientCertPurposeInvalid":        "its key usage does not allow client authentication; issue it with key usage digitalSignature and extended key usage clientAuth",
 	"ClientCertRejected":              "a check on the load balancer's side refused it, and the log says no more; take the line's conn_trace_id to AWS Support",
@@ -57,11 +58,15 @@ var certificateCodes = map[string]string{
 		"private key: check that key and certificate belong together",
 }
 
+const supportedKeys = "use RSA of 2048 to 8192 bits, or ECDSA with P-256, P-384 or P-521"
+
 func certificateWords(l *connlog.Record, code string, p *policy.Policy) string {
 	what := certificateCodes[code]
 	switch {
 	case what == "":
 		what = "code " + code
+	case code == unmapped && l.LeafSubject == "":
+		what = "the client sent it, and the load balancer could not read it, or what came with it; " + supportedKeys
 	case code == "ClientCertExpired" && l.LeafNotAfter.After(l.Time):
 		what = "it is still valid, so a CA certificate above it has expired; renew that, or let the listener ignore expiry"
 	case code == "ClientCertNotYetValid" && !l.LeafNotBefore.IsZero() && l.LeafNotBefore.Before(l.Time):

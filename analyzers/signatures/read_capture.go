@@ -134,7 +134,7 @@ func (v *view) readTLS13(c *correlate.Conn, l analyzers.Listener) reading {
 	case failed:
 		return reading{}
 	case v.ended == capture.SideServer && v.reset:
-		return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Likely, fits: append(later(l, false), Completed, ClientCertificateRefused), by: by,
+		return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Likely, fits: append(later(l, false), Completed), by: by,
 			show: "the client's flight, then "}
 	case v.spoke:
 		return reading{stage: analyzers.StageCompleted, sure: analyzers.Likely, fits: []string{Completed, ClosedByClient}, by: by}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/alblab/alblab/analyzers"
 	"github.com/alblab/alblab/analyzers/correlate"
+	"github.com/alblab/alblab/lab/evidence/capture"
 )
 
 // reading is what the evidence says of a connection's course: how far it came, and which signatures fit.
@@ -75,8 +76,6 @@ var (
 	timeoutOrClosed = slices.Concat([]string{HandshakeTimeout, ClosedByClient}, refused)
 	leftByClient    = []string{ClosedByClient, ServerCertificateDistrusted, HandshakeTimeout} // after the load balancer's flight
 	silentByClient  = []string{HandshakeTimeout, ClosedByClient, ServerCertificateDistrusted}
-	lineFits        = slices.Concat(refused, leftByClient, []string{RefusedLater})
-	lineFitsVerify  = slices.Concat(refused, []string{ClientCertificateMissing}, leftByClient, []string{RefusedLater})
 	halfOpenFits    = []string{HalfOpenScan, ConnectAndClose}               // the latter if the client's ACK was lost before its reset
 	leftUnheard     = []string{ClosedByClient, ServerCertificateDistrusted} // its last bytes are lost, an alert maybe
 	closedAtOnce    = []string{ConnectAndClose, ConnectedNoData}
@@ -93,8 +92,8 @@ var (
 // the flow log skipped records somewhere.
 func read(c *correlate.Conn, l analyzers.Listener, gaps bool) reading {
 	r := readCourse(c, l, gaps)
-	if r.stage == analyzers.StageRefusedLater && unmappedWithCertificate(c) {
-		// The certificate was sent and read, and none of the reasons that certificates have was given.
+	if r.stage == analyzers.StageRefusedLater && (unmappedWithCertificate(c) || unmappedUnread(c)) {
+		// The certificate was sent, and none of the reasons that certificates have was given.
 		r.fits = slices.Concat([]string{ClientCertificateRefused}, without(without(r.fits, ClientCertificateMissing), ClientCertificateRefused))
 		r.by |= byLine
 	}
@@ -108,6 +107,14 @@ func read(c *correlate.Conn, l analyzers.Listener, gaps bool) reading {
 // Assumption: the line of a handshake that failed names the certificate as soon as one was read.
 func unmappedWithCertificate(c *correlate.Conn) bool {
 	return c.ConnLog != nil && c.ConnLog.VerifyStatus == "Failed:"+unmapped && c.ConnLog.LeafSubject != ""
+}
+
+// unmappedUnread: the packets show a certificate of the client, and the connection log names none, and no reason of its own. The
+// fields of a certificate that the load balancer could not parse are "-"
+// (docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-connection-logs.html).
+func unmappedUnread(c *correlate.Conn) bool {
+	return c.ConnLog != nil && c.ConnLog.VerifyStatus == "Failed:"+unmapped && c.ConnLog.LeafSubject == "" &&
+		c.Capture != nil && c.Capture.ClientCertificate == capture.CertificateSent
 }
 
 func readCourse(c *correlate.Conn, l analyzers.Listener, gaps bool) reading {
@@ -174,11 +181,7 @@ func readLine(c *correlate.Conn, l analyzers.Listener, gaps bool) reading {
 			tail: ", and a version was agreed (" + c.ConnLog.TLSProtocol + ")"}
 	}
 	// Assumption: a line without version and cipher is of a hello that was refused. AWS does not say which values stand there.
-	fits := lineFits
-	if l.MTLS == "" || l.MTLS == "verify" {
-		fits = lineFitsVerify
-	}
-	return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Likely, fits: fits, by: byLine, tail: ", and no version was agreed"}
+	return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Likely, fits: slices.Concat(refused, later(l, true)), by: byLine, tail: ", and no version was agreed"}
 }
 
 // readFailedFlow reads the flow of a connection that the connection log calls failed: the client has sent something.
@@ -228,14 +231,19 @@ func sureUnless(doubt bool) analyzers.Certainty {
 }
 
 // later lists what can end a handshake after the load balancer's first flight without a code of its own. A certificate can
-// be missing only where one is demanded; where the mode is unknown it can.
+// be missing only where one is demanded; where the mode is unknown it can. One that was sent leaves the same line as one that is
+// missing where it could not be parsed: the fields of the certificate are "-" then
+// (docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-connection-logs.html). In passthrough mode it can be
+// refused too, for its form or for a wrong private key.
 func later(l analyzers.Listener, byClient bool) []string {
 	var fits []string
 	switch l.MTLS {
 	case "verify":
-		fits = []string{ClientCertificateMissing, RefusedLater}
+		fits = []string{ClientCertificateMissing, RefusedLater, ClientCertificateRefused}
 	case "":
-		fits = []string{RefusedLater, ClientCertificateMissing}
+		fits = []string{RefusedLater, ClientCertificateMissing, ClientCertificateRefused}
+	case "passthrough":
+		fits = []string{RefusedLater, ClientCertificateRefused}
 	default:
 		fits = []string{RefusedLater}
 	}
@@ -295,17 +303,14 @@ func readFlags(s *shape, l analyzers.Listener) reading {
 	session := s.outMin >= flightLeast && s.inMin >= sessionLeast
 	switch {
 	case s.serverReset() && !s.clientReset() && !s.serverFIN():
-		fits := append(later(l, s.clientFIN()), Completed, RenegotiationAttempted) // a session can end so too: at the idle timeout with data unread
-		if l.MTLS == "verify" || l.MTLS == "" {
-			fits = append(fits, ClientCertificateRefused)
-		}
-		return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Likely, fits: fits}
+		// A session can end so too: at the idle timeout with data unread.
+		return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Likely, fits: append(later(l, s.clientFIN()), Completed, RenegotiationAttempted)}
 	case !session && (s.clientFIN() || s.clientReset()):
-		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Likely, fits: slices.Concat(leftByClient, later(l, false), []string{ClientCertificateRefused, Completed})}
+		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Likely, fits: slices.Concat(leftByClient, later(l, false), []string{Completed})}
 	case s.clientReset() && !s.clientFIN() && !s.serverFIN() && s.in.Packets <= 2+s.mostSegments()+2: // SYN, ACK, the hello, one more, RST
 		fits := slices.Concat(leftByClient, []string{Completed})
 		if s.serverReset() { // both have one if packets crossed: which was first the sizes do not show
-			fits = slices.Concat(fits, later(l, false), []string{ClientCertificateRefused})
+			fits = slices.Concat(fits, later(l, false))
 		}
 		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Possible, fits: fits}
 	case session && ended:
@@ -313,7 +318,7 @@ func readFlags(s *shape, l analyzers.Listener) reading {
 	case session:
 		return reading{stage: analyzers.StageCompleted, sure: analyzers.Possible, fits: anyAnswered}
 	}
-	return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Possible, fits: slices.Concat(later(l, true), []string{ClientCertificateRefused, Completed})}
+	return reading{stage: analyzers.StageRefusedLater, sure: analyzers.Possible, fits: append(later(l, true), Completed)}
 }
 
 // readUnanswered reads the flow of a client that sent data and got none: a refusal, unless the client gave up first.

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/alblab/alblab/lab"
+	"github.com/alblab/alblab/lab/pki"
 )
 
 // mix is a kind of traffic on a kind of load balancer.
@@ -50,6 +51,8 @@ const (
 	tls13   = "tls13"   // TLS 1.3 only
 	verify  = "verify"  // TLS 1.2 and 1.3, mutual TLS
 	strict  = "strict"  // P-384 and SHA-384 alone, with a certificate of P-256: nothing that the server can sign is allowed
+
+	verifyStrict = "verify-strict" // mutual TLS, P-384 and SHA-384 alone: in the clients' certificates too
 )
 
 // spec is the load balancer of a mix.
@@ -58,23 +61,29 @@ func (m *mix) spec(seed uint64) lab.Spec {
 	if m.catalogue {
 		policies = map[string]string{current: "TLS13-1-2-Res-PQ-2025-09", tls12: "TLS-1-2-2017-01", tls13: "TLS13-1-3-PQ-2025-09", verify: "TLS13-1-2-Res-2021-06"}
 	}
-	policies[strict] = "TLS13-1-2-RFC9151-FIPS-2023-07"
+	policies[strict], policies[verifyStrict] = "TLS13-1-2-RFC9151-FIPS-2023-07", "TLS13-1-2-RFC9151-FIPS-2023-07"
 	listeners := map[string]lab.Listener{}
 	for name, port := range ports() {
 		l := lab.Listener{Port: port, SSLPolicy: policies[name], Certificate: "ecdsa"}
 		if m.catalogue && name == tls12 {
 			l.Certificate = "both"
 		}
-		if name == verify {
-			l.MTLSMode = "verify"
+		if name == verify || name == verifyStrict {
+			l.MTLSMode = "verify" // two listeners of a load balancer may
+		}
+		if name == verifyStrict {
+			l.Certificate = "ecdsa:p384:sha384"
 		}
 		listeners[name] = l
 	}
-	return lab.Spec{Listeners: listeners, Embedded: &lab.Embedded{Seed: seed, WireProfile: m.wireProfile, IdleTimeout: m.idle}}
+	// No certificate is known that provokes the two faults: the load balancer is told to have them, by the certificate's name.
+	return lab.Spec{Listeners: listeners, Embedded: &lab.Embedded{
+		Seed: seed, WireProfile: m.wireProfile, IdleTimeout: m.idle, CertificateFaults: pki.Faults(),
+	}}
 }
 
 func ports() map[string]uint16 {
-	return map[string]uint16{current: 443, tls12: 8443, tls13: 9443, verify: 10443, strict: 11443}
+	return map[string]uint16{current: 443, tls12: 8443, tls13: 9443, verify: 10443, strict: 11443, verifyStrict: 12443}
 }
 
 // Clients of the lab, by what they are used for.

@@ -6,7 +6,6 @@ import (
 	"github.com/alblab/alblab/analyzers"
 	"github.com/alblab/alblab/analyzers/signatures"
 	"github.com/alblab/alblab/clients"
-	"github.com/alblab/alblab/lab/pki"
 	"github.com/alblab/alblab/lab/wire"
 )
 
@@ -31,7 +30,8 @@ func completed(v wire.Version, alpn string) func(*generator, *deed) {
 
 func completedMTLS(g *generator, d *deed) {
 	completed([]wire.Version{wire.TLS12, wire.TLS13}[g.IntN(2)], "http/1.1")(g, d)
-	d.listener, d.cert = verify, pki.KindGoodECDSA
+	kinds := g.goodCertificates()
+	d.listener, d.cert = verify, kinds[g.IntN(len(kinds))]
 }
 
 // idleBetween waits longer between two requests than the load balancer keeps the connection.

@@ -185,7 +185,7 @@ func certificate(k pki.Kind, v wire.Version) func(*generator, *deed) {
 }
 
 // certificateRefused is a client with a bad certificate: in the mix of known shapes one of the commonest, else any whose making does
-// not take long.
+// not take long, and at times a good one that the policy does not take.
 func certificateRefused(g *generator, d *deed) {
 	kinds := g.badCertificates()
 	k := kinds[g.IntN(len(kinds))]
@@ -196,21 +196,42 @@ func certificateRefused(g *generator, d *deed) {
 	certificate(k.Kind, v)(g, d)
 	d.hidden() // the connection log says it
 	d.cause = signatures.ClientCertificateRefused
-	if k.Code != pki.CodeUnmapped {
+	switch k.Code {
+	case pki.CodeIncompatible:
+		d.listener, d.profile.Groups = verifyStrict, []wire.Group{wire.SECP384R1}
+		d.code = k.Code
+	case pki.CodeUnmapped:
+	default:
 		d.code = k.Code
 	}
 }
 
-// badCertificates are the kinds that a load balancer refuses without having been told to. Ed25519 is not among them: whether a
-// client sends it, and how far the load balancer reads it, is not known of the evidence.
+// badCertificates are the kinds that a load balancer refuses.
 func (g *generator) badCertificates() []pki.KindInfo {
 	common := []pki.Kind{pki.KindUntrusted, pki.KindExpired, pki.KindNotYetValid, pki.KindWrongPurpose}
 	var kinds []pki.KindInfo
 	for _, k := range pki.Kinds() {
-		if k.Code == "" || k.Slow || k.Injected || k.Kind == pki.KindEd25519 || !g.mix.catalogue && !slices.Contains(common, k.Kind) {
+		if k.Code == "" || k.Slow || !g.mix.catalogue && !slices.Contains(common, k.Kind) {
 			continue
 		}
 		kinds = append(kinds, k)
+	}
+	if g.mix.catalogue {
+		kinds = append(kinds, pki.KindInfo{Kind: pki.KindGoodECDSA, Code: pki.CodeIncompatible}) // signed with SHA-256
+	}
+	return kinds
+}
+
+// goodCertificates are the kinds that a load balancer takes.
+func (g *generator) goodCertificates() []pki.Kind {
+	if !g.mix.catalogue {
+		return []pki.Kind{pki.KindGoodECDSA}
+	}
+	var kinds []pki.Kind
+	for _, k := range pki.Kinds() {
+		if k.Code == "" && !k.Slow {
+			kinds = append(kinds, k.Kind)
+		}
 	}
 	return kinds
 }
