@@ -38,6 +38,7 @@ type simulateClientJSON struct {
 	Group      wire.Group       `json:"group"`
 	ALPN       *string          `json:"alpn"`
 	HelloRetry bool             `json:"hello_retry"`
+	Asked      bool             `json:"certificate_requested"`
 	Completed  bool             `json:"completed"`
 	Library    string           `json:"library"`
 	Ending     *string          `json:"ending"`
@@ -81,7 +82,7 @@ func (s *simulation) json() simulateJSON {
 		o := &r.Attempt.Outcome
 		c := simulateClientJSON{
 			Client: r.Client.Name, Family: r.Client.Family, Verdict: string(r.Verdict), Version: o.Version, Cipher: o.Suite, Group: o.Group,
-			ALPN: orNull(o.ALPN), HelloRetry: r.Attempt.HelloRetry, Completed: r.Completed, Library: string(r.Library),
+			ALPN: orNull(o.ALPN), HelloRetry: r.Attempt.HelloRetry, Asked: r.Attempt.CertificateRequested, Completed: r.Completed, Library: string(r.Library),
 			Ending: orNull(string(o.Ending)), Alert: orNull(alertName(o)), Words: orNull(r.Attempt.Words), Why: orNull(s.why(r)),
 			Decided: s.decided(r),
 		}
@@ -147,13 +148,16 @@ func (a *app) simulationTable(s *simulation) error {
 	t := a.newTable("client", "answer")
 	counts := map[catalog.Verdict]int{}
 	endings := map[string]int{}
-	different, marked := 0, 0
+	different, marked, asked := 0, 0, 0
 	for i := range s.results {
 		r := &s.results[i]
 		counts[r.Verdict]++
 		answer := s.answer(r)
 		if r.Verdict == catalog.Refused {
 			endings[refusal(&r.Attempt)]++
+			if r.Attempt.CertificateRequested {
+				asked++
+			}
 			answer = a.paint(text.FgRed, answer)
 		}
 		if r.Verdict == catalog.Connects && !r.Completed {
@@ -181,7 +185,20 @@ func (a *app) simulationTable(s *simulation) error {
 		}
 		fmt.Fprintf(a.out, "%s\n", words)
 	}
+	if asked > 0 {
+		fmt.Fprintf(a.out, "%s\n", indentAfter(certificateAsked(asked, s.policy != nil)))
+	}
 	return nil
+}
+
+// certificateAsked says of so many refused clients why they may have been: a server that demands a client certificate refuses
+// whoever has none, whatever the policy says of the hello.
+func certificateAsked(n int, compared bool) string {
+	words := fmt.Sprintf("%d of the refused were asked for a client certificate, and simulate sends none: that may be why they were refused", n)
+	if compared {
+		words += ", and not the policy"
+	}
+	return words
 }
 
 // indentAfter wraps words; the lines after the first are set in by two.

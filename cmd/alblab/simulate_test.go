@@ -37,6 +37,33 @@ func TestSimulateServed(t *testing.T) {
 	require.Len(t, got.Counts, 2)
 }
 
+// TestSimulateVerify: a listener that demands client certificates refuses those who have none, and simulate says that this may be why.
+func TestSimulateVerify(t *testing.T) {
+	const policy = "ELBSecurityPolicy-TLS13-1-2-2021-06"
+	s := startServe(t, "--policy", policy, "--mtls", "verify", "--listen", "127.0.0.1:0")
+	u, err := url.Parse(s.url)
+	require.NoError(t, err)
+	var out, errs bytes.Buffer
+	simulate := func(more ...string) {
+		out.Reset()
+		args := append([]string{"simulate", "127.0.0.1:" + u.Port(), "--clients", "OpenSSL 3*"}, more...)
+		require.Zero(t, run(t.Context(), args, strings.NewReader(""), &out, &errs), errs.String())
+	}
+	simulate("--format", "json")
+	var got simulateJSON
+	require.NoError(t, json.Unmarshal(out.Bytes(), &got))
+	require.NotEmpty(t, got.Clients)
+	for _, c := range got.Clients {
+		require.True(t, c.Asked, c.Client)
+		require.Equal(t, string(catalog.Refused), c.Verdict, c.Client)
+	}
+	said := fmt.Sprintf("%d of the refused were asked for a client certificate, and simulate sends none: that may be why they were refused", len(got.Clients))
+	simulate()
+	require.Contains(t, strings.Join(strings.Fields(out.String()), " "), said)
+	simulate("--policy", policy)
+	require.Contains(t, strings.Join(strings.Fields(out.String()), " "), said+", and not the policy")
+}
+
 // TestSimulateNotTLS: a server that speaks plain HTTP connects nobody, and is named as what it is, by probe too.
 func TestSimulateNotTLS(t *testing.T) {
 	plain := httptest.NewServer(http.NotFoundHandler())
