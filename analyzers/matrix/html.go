@@ -39,7 +39,8 @@ func (m *Matrix) WriteHTML(w io.Writer, s Source) error {
 	data := map[string]any{
 		"Source": s, "Certs": m.Certs.String(), "Policies": len(m.Policies), "Rows": len(m.Rows),
 		"Legend": m.legend(), "Head": m.head(), "Labels": m.labels(offsets, height), "Cells": m.cellsSVG(offsets, height),
-		"ByPolicy": m.byPolicy(), "ByRow": m.byRow(), "Weighted": m.weighted(), "Best": m.best(),
+		"ByPolicy": m.byPolicy(), "ByRow": m.byRow(), "Weighted": m.weighted(), "Next": m.next(), "Details": m.details(),
+		"Families": len(m.Rows) > 0 && m.Rows[0].Family != "",
 	}
 	return page.Write(w, page.Frame{Title: "Clients and security policies", Footer: s.Footer}, t, data)
 }
@@ -163,7 +164,7 @@ func (m *Matrix) labels(offsets []int, height int) template.HTML {
 func (m *Matrix) cellsSVG(offsets []int, height int) template.HTML {
 	var b strings.Builder
 	width := len(m.Policies) * cellWidth
-	fmt.Fprintf(&b, `<svg class="m-cells" width="%d" height="%d" role="img" aria-label="Heat map of %d clients and %d policies; the tables below sum it up">`,
+	fmt.Fprintf(&b, `<svg class="m-cells" width="%d" height="%d" role="img" aria-label="Heat map of %d clients and %d policies; the tables below say the same in words">`,
 		width+2, height, len(m.Rows), len(m.Policies))
 	b.WriteString("<defs>")
 	for _, c := range Classes() {
@@ -253,15 +254,4 @@ func (m *Matrix) reasons(r int) string {
 		}
 	}
 	return strings.Join(words, ", ")
-}
-
-// best names the policies that refuse nobody, of TLS 1.2 and later if there is one.
-func (m *Matrix) best() []string {
-	var names []string
-	for p := range m.Policies {
-		if len(m.Rows) > 0 && m.OfPolicy(p).Refused == 0 {
-			names = append(names, short(m.Policies[p]))
-		}
-	}
-	return names
 }

@@ -111,11 +111,80 @@ func TestHTML(t *testing.T) {
 	require.Equal(t, 6, strings.Count(b.String(), "<use "))
 	require.Contains(t, b.String(), "75%", "the share of connections that TLS 1.3 alone refuses")
 
+	require.Contains(t, b.String(), "What to do next")
+
 	r, err := NewReadiness(rows, m.Policies[2], certs)
 	require.NoError(t, err)
 	b.Reset()
 	require.NoError(t, r.WriteHTML(&b, Source{Clients: evil, Footer: evil}))
 	checkPage(t, b.String())
+}
+
+// TestDetails: the tables say of every pair what the map says.
+func TestDetails(t *testing.T) {
+	certs, err := policy.ParseCertSet("rsa")
+	require.NoError(t, err)
+	rows := []Row{
+		{Name: "modern", Family: "a", Hello: hello(t, "TLSv1.3 TLSv1.2", modern, "x25519 secp256r1", "x25519", schemes)},
+		{Name: "TLS 1.2", Family: "b", Hello: hello(t, "TLSv1.2", modern, "secp256r1", "", schemes)},
+		{Name: "TLS 1.0", Family: "b", Hello: hello(t, "TLSv1", "TLS_RSA_WITH_AES_128_CBC_SHA", "", "", "")},
+	}
+	m := New(rows, policy.All(), certs)
+	families := m.details()
+	require.Len(t, families, 2)
+	r := 0
+	for _, f := range families {
+		for _, c := range f.Clients {
+			require.Equal(t, rows[r].Name, c.Name)
+			told := map[string]string{}
+			for _, a := range c.Answers {
+				for _, name := range strings.Split(a.Policies, ", ") {
+					require.Empty(t, told[name], "once for each policy")
+					told[name] = a.Words
+				}
+			}
+			require.Len(t, told, len(m.Policies))
+			for p, pol := range m.Policies {
+				d := m.At(r, p)
+				if d.Outcome == policy.Refused {
+					require.Equal(t, Of(d).Words(), told[short(pol)])
+					continue
+				}
+				require.Contains(t, told[short(pol)], d.Version.String()+" "+d.Suite.String())
+			}
+			r++
+		}
+	}
+}
+
+// TestNext: of the policies that refuse the fewest the strictest, which is neither a FIPS one nor one that nobody can choose.
+func TestNext(t *testing.T) {
+	certs, err := policy.ParseCertSet("rsa")
+	require.NoError(t, err)
+	good := Row{Name: "modern", Hello: hello(t, "TLSv1.3 TLSv1.2", modern, "x25519 secp256r1", "x25519", schemes)}
+	old := Row{Name: "TLS 1.0", Hello: hello(t, "TLSv1", "TLS_RSA_WITH_AES_128_CBC_SHA", "", "", "")}
+	none := Row{Name: "no group", Hello: hello(t, "TLSv1.3", "TLS_AES_128_GCM_SHA256", "ffdhe2048", "", schemes)}
+	for _, tt := range []struct {
+		rows []Row
+		want []string
+	}{
+		{[]Row{good}, []string{"take TLS13-1-3-PQ-2025-09: it is the strictest", "Ask your own captures and logs"}},
+		{[]Row{good, old}, []string{"If all of these clients must connect, take TLS13-1-0-PQ-2025-09", "TLS13-1-2-Res-PQ-2025-09, which the AWS console preselects. It refuses 1: TLS 1.0.", "Ask"}},
+		{[]Row{good, none}, []string{"TLS13-1-3-PQ-2025-09 refuses the fewest: 1: no group", "It refuses 1: no group", "Ask"}},
+	} {
+		steps := New(tt.rows, policy.All(), certs).next()
+		require.Len(t, steps, len(tt.want))
+		for i, s := range steps {
+			require.Contains(t, s.Text, tt.want[i])
+		}
+		require.Contains(t, steps[len(steps)-1].Command, "alblab who-breaks")
+	}
+	require.Empty(t, New(nil, policy.All(), certs).next())
+	rows := []Row{good}
+	rows[0].Connections = 5
+	steps := New(rows, policies(t, "TLS13-1-2-FIPS-2023-04"), certs).next()
+	require.Contains(t, steps[0].Text, "TLS13-1-2-FIPS-2023-04", "where there is nothing else")
+	require.Contains(t, steps[1].Text, "Add logs of a longer time")
 }
 
 func checkPage(t *testing.T, html string) {

@@ -55,7 +55,7 @@ func TestNetworks(t *testing.T) {
 	add(5, "198.51.100.3", "TLSv1.2", "AES128-SHA", "")
 	add(2, "198.51.100.4", "TLSv1.2", "ECDHE-RSA-AES128-SHA256", "")
 	add(7, "203.0.113.1", "TLSv1.2", gcm, "secp256r1")
-	add(4, "192.0.2.1", "TLSv1.2", gcm, "")                                   // the group is not named
+	add(4, "192.0.2.1", "TLSv1.2", gcm, "")                                // the group is not named
 	add(6, "192.0.2.2", "TLSv1.2", "ECDHE-RSA-AES128-SHA256", "secp256r1") // the suite goes
 	traffic, err := Read(t.Context(), []Input{text(evidence.KindConnection, log.String())}, &ReadOptions{By: ByNetwork})
 	require.NoError(t, err)

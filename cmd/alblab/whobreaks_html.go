@@ -4,7 +4,6 @@ import (
 	_ "embed"
 	"html/template"
 	"io"
-	"strings"
 
 	"github.com/alblab/alblab/analyzers/rollout"
 	"github.com/alblab/alblab/analyzers/rollout/page"
@@ -19,7 +18,7 @@ func (p *whoBreaksPage) html(w io.Writer) error {
 	for name, f := range map[string]any{
 		"word": effectWord, "class": effectClass, "period": periodWords, "settle": settleWords, "guess": guessWords, "part": partWords,
 		"reasons": reasonsList, "cures": curesWords, "title": title,
-		"short": rollout.Short, "visible": visible, "words": strings.Fields,
+		"short": rollout.Short, "visible": visible,
 		"number64": func(n int) string { return page.Number(int64(n)) },
 	} {
 		funcs[name] = f

@@ -77,9 +77,9 @@ func Bar(parts []Part) template.HTML {
 		template.HTMLEscapeString(strings.Join(labels, ", ")), b.String())) // made of escaped parts
 }
 
-// Funcs are functions for templates of content: percent.
+// Funcs are functions for templates of content: percent, number, bar; words, to break a command between its words alone.
 func Funcs() template.FuncMap {
-	return template.FuncMap{"percent": Percent, "number": Number, "bar": Bar}
+	return template.FuncMap{"percent": Percent, "number": Number, "bar": Bar, "words": strings.Fields}
 }
 
 // Percent writes a share of 0 to 1: "12.3%", "0.04%"; what is there is never written as 0%, and what lacks something never
