@@ -23,7 +23,8 @@ const module = "github.com/alblab/alblab/"
 func allowed() map[string][]string {
 	return map[string][]string{
 		"lab/wire":                   {},
-		"lab/evidence":               {},
+		"lab/evidence":               {"lab/evidence/parquet"},
+		"lab/evidence/parquet":       {},
 		"lab/pki":                    {},
 		"lab/evidence/filterpattern": {},
 		"lab/policy":                 {"lab/wire"},

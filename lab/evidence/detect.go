@@ -17,6 +17,9 @@ func Detect(first []byte, name string) (k Kind, format string) {
 	if k = detectCapture(first, name); k != "" {
 		return k, ""
 	}
+	if isParquet(first) {
+		return KindFlow, "" // its columns say the format
+	}
 	first = first[len(leadingBOM(first)):]
 	if isCloudWatch(first) {
 		if msg := firstMessage(first); msg != nil {

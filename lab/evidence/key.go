@@ -11,6 +11,8 @@ import (
 // logs. Sources: docs.aws.amazon.com/vpc/latest/userguide/flow-logs-s3.html,
 // docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-access-logs.html and
 // load-balancer-connection-logs.html, docs.aws.amazon.com/waf/latest/developerguide/logging-s3.html.
+//
+// Assumption: a flow log's file in Parquet ends in .log.parquet, as files in public are named; AWS's page names .log.gz alone.
 type Key struct {
 	Kind    Kind   // KindFlow, KindAccess, KindConnection or KindWAF
 	Prefix  string // what stands before AWSLogs/, without the slash: a prefix, or s3://bucket/prefix; may be empty
@@ -23,6 +25,8 @@ type Key struct {
 	Folder time.Time // of the folders, which is when it was delivered; zero means Time
 	Node   string    // load balancers: the node's address as the name has it
 	Random string    // the name's last part
+	// Parquet says that a flow log's file is not gzipped text. Its columns are packed in the file.
+	Parquet bool
 }
 
 // KeyTime returns the stamp of the file in which a record of time t stands: five minutes are one file.
@@ -55,6 +59,9 @@ func (k Key) FileName() string {
 	if k.Kind == KindAccess || k.Kind == KindConnection {
 		name += "_" + k.Node
 	}
+	if k.Parquet {
+		return name + "_" + k.Random + ".log.parquet"
+	}
 	return name + "_" + k.Random + ".log.gz"
 }
 
@@ -79,8 +86,9 @@ func (k Key) String() string {
 // all that they say. Older names of connection logs have a dot after conn_log, and String writes the newer form.
 func ParseKey(s string) (Key, error) {
 	base := path.Base(s)
-	name := strings.TrimSuffix(strings.TrimSuffix(base, ".gz"), ".log")
-	k := Key{Kind: kindOfName(base)}
+	name, isParquet := strings.CutSuffix(strings.TrimSuffix(base, ".gz"), ".parquet")
+	name = strings.TrimSuffix(name, ".log")
+	k := Key{Kind: kindOfName(base), Parquet: isParquet}
 	if k.Kind == KindConnection {
 		name = name[len("conn_log_"):]
 	}

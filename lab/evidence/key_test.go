@@ -58,6 +58,11 @@ func TestOtherFormsOfKeys(t *testing.T) {
 	require.Equal(t, "fl-1", k.Name)
 	require.True(t, k.Folder.IsZero())
 
+	k, err = ParseKey("p/AWSLogs/1/vpcflowlogs/us-east-1/2018/06/20/16/1_vpcflowlogs_us-east-1_fl-1_20180620T1620Z_fe.log.parquet")
+	require.NoError(t, err)
+	require.Equal(t, Key{Kind: KindFlow, Prefix: "p", Account: "1", Region: "us-east-1", Name: "fl-1", Time: utc("2018-06-20T16:20"), Random: "fe", Parquet: true}, k)
+	require.Equal(t, "p/AWSLogs/1/vpcflowlogs/us-east-1/2018/06/20/1_vpcflowlogs_us-east-1_fl-1_20180620T1620Z_fe.log.parquet", k.String())
+
 	for _, bad := range []string{"", "access.log", "AWSLogs/1/ELBAccessLogTestFile", "1_vpcflowlogs_", "1_vpcflowlogs_us-east-1_fl", "conn_log_",
 		"conn_log_x.log.gz", "1_vpcflowlogs_us-east-1_fl_20189920T1620Z_fe.log.gz", "1_elasticloadbalancing_us_20180620T1620Z_fe.log.gz"} {
 		_, err := ParseKey(bad)

@@ -19,7 +19,9 @@ const lineBuffer = 128 << 10
 //   - gzip, also several members in a row;
 //   - the JSON that aws logs filter-log-events and get-log-events print: each event's message is a line, and its number
 //     the event's number;
-//   - the timestamp that an export of a log group to S3 puts before each message.
+//   - the timestamp that an export of a log group to S3 puts before each message;
+//   - a flow log in Parquet: each record is a line of the same log in text form, and its number the record's. The header row is
+//     line 0. An input that is an io.ReaderAt and io.Seeker is read in place, any other is held in memory.
 //
 // Lines may end in LF or CRLF, the last one in neither. Empty lines are counted and passed over. Nothing is allocated per line.
 type Lines struct {

@@ -10,12 +10,25 @@ const sniffLen = 64 << 10
 
 // unwrap looks at the first bytes and takes away what lies around the lines.
 func (l *Lines) unwrap() {
+	given := l.r
 	l.r = Decompress(l.r)
 	for l.err == nil && l.end < sniffLen && !enough(l.buf[:l.end]) {
 		l.fill()
 	}
 	l.start += len(leadingBOM(l.buf[:l.end]))
 	head := l.buf[l.start:l.end]
+	if isParquet(head) {
+		rest := errReader{l.r, l.err}
+		in := io.MultiReader(bytes.NewReader(bytes.Clone(head)), &rest)
+		l.start, l.end, l.err = 0, 0, nil
+		t, err := unwrapParquet(given, in)
+		if err != nil {
+			l.err = err
+			return
+		}
+		l.r, l.line = t, -1 // the header row is line 0
+		return
+	}
 	if isCloudWatch(head) {
 		rest := errReader{l.r, l.err}
 		in := io.MultiReader(bytes.NewReader(bytes.Clone(head)), &rest)
@@ -31,6 +44,8 @@ func (l *Lines) unwrap() {
 func enough(head []byte) bool {
 	head = bytes.TrimLeft(head[len(leadingBOM(head)):], " \t\r\n")
 	switch {
+	case isParquet(head):
+		return true
 	case len(head) == 0 || head[0] == '[':
 		return false
 	case head[0] == '{':
