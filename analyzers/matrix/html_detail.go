@@ -83,11 +83,11 @@ func (m *Matrix) refusedWords(p int) string {
 			more++
 		}
 	}
-	s := fmt.Sprintf("%d: %s", len(names)+more, strings.Join(names, ", "))
+	s := fmt.Sprintf("%d (%s", len(names)+more, strings.Join(names, ", "))
 	if more > 0 {
 		s += fmt.Sprintf(" and %d more", more)
 	}
-	return s
+	return s + ")"
 }
 
 // clientDetail is every policy's answer to a client, those with the same answer together.

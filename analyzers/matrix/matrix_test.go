@@ -169,8 +169,8 @@ func TestNext(t *testing.T) {
 		want []string
 	}{
 		{[]Row{good}, []string{"take TLS13-1-3-PQ-2025-09: it is the strictest", "Ask your own captures and logs"}},
-		{[]Row{good, old}, []string{"If all of these clients must connect, take TLS13-1-0-PQ-2025-09", "TLS13-1-2-Res-PQ-2025-09, which the AWS console preselects. It refuses 1: TLS 1.0.", "Ask"}},
-		{[]Row{good, none}, []string{"TLS13-1-3-PQ-2025-09 refuses the fewest: 1: no group", "It refuses 1: no group", "Ask"}},
+		{[]Row{good, old}, []string{"If all of these clients must connect, take TLS13-1-0-PQ-2025-09", "TLS13-1-2-Res-PQ-2025-09, which the AWS console preselects. It refuses 1 (TLS 1.0).", "Ask"}},
+		{[]Row{good, none}, []string{"TLS13-1-3-PQ-2025-09 refuses the fewest: 1 (no group)", "It refuses 1 (no group)", "Ask"}},
 	} {
 		steps := New(tt.rows, policy.All(), certs).next()
 		require.Len(t, steps, len(tt.want))

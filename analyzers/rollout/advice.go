@@ -291,7 +291,8 @@ func (r *Report) Caveats() (list []string) {
 		add(true, "The evidence is %s (UTC). Who did not connect then is not in it: a yearly job, a device that was off.", stretch(first, last))
 	}
 	add(r.Noun() == nounNetwork, "A network stands where the worst of its connections does, and may have many clients: --by address or --by user-agent tells them apart.")
-	add(r.FailsToday.Connections > 0, "Fails today already: %s, %s that never came through among them. The change does not break them; they do not count.",
+	add(r.FailsToday.Connections > 0 && r.catalogueOnly(), "Fail today already: %s. The change does not break them; they do not count.", plural(r.FailsToday.Clients, nounClient))
+	add(r.FailsToday.Connections > 0 && !r.catalogueOnly(), "Fails today already: %s, %s that never came through among them. The change does not break them; they do not count.",
 		plural(r.FailsToday.Connections, "attempt"), plural(r.FailsToday.Clients, r.Noun()))
 	add(r.Foreign > 0, "%s cannot have been made under %s: were they made at another listener (see --port), under another policy or with another certificate? They were judged without it.",
 		plural(r.Foreign, "connection"), Short(r.From))

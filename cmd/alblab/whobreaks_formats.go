@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -179,7 +180,7 @@ func (p *whoBreaksPage) junit(w io.Writer) error {
 		one := junitCase{Class: "who-breaks." + string(c.Kind), Name: visible(c.Name)}
 		if c.Effect != rollout.Keeps {
 			m := &junitText{effectWord(c) + ": " + string(c.Reason),
-				strings.Join([]string{whyWords(c), p.seenWords(c), "seen with " + c.Seen, todoWords(c)}, "\n")}
+				strings.Join(slices.DeleteFunc([]string{whyWords(c), p.seenWords(c), labelled("seen with ", seenWith(c)), todoWords(c)}, blank), "\n")}
 			if !p.Gate.Passed && p.against(c) {
 				one.Failure = m
 			} else {
@@ -208,6 +209,8 @@ func (p *whoBreaksPage) junit(w io.Writer) error {
 	_, err := io.WriteString(w, "\n")
 	return err
 }
+
+func blank(s string) bool { return s == "" }
 
 // against says whether a client counts against the change at the gate.
 func (p *whoBreaksPage) against(c *rollout.ClientReport) bool {

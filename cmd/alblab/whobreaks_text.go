@@ -178,7 +178,7 @@ func (a *app) whoBreaksClient(c *rollout.ClientReport, say func(first, other, s 
 	for _, s := range reasonsWords(c) {
 		detail(s)
 	}
-	detail(labelled("seen with ", c.Seen))
+	detail(labelled("seen with ", seenWith(c)))
 	detail(labelled("user agent: ", visible(strings.Join(c.UserAgents, " | "))))
 	detail(labelled("from ", strings.Join(c.Addresses, ", ")))
 	detail(labelled("asked for ", visible(strings.Join(c.ServerNames, ", "))))
@@ -234,6 +234,14 @@ func connectionsWords(c *rollout.ClientReport) string {
 		s += ", " + periodWords(c)
 	}
 	return s
+}
+
+// seenWith is what a client was seen with; of the catalogue's that is no news.
+func seenWith(c *rollout.ClientReport) string {
+	if c.Kind == rollout.KindCatalogue && c.Seen == "a hello" {
+		return ""
+	}
+	return c.Seen
 }
 
 // partWords says that only some of a client's connections are of its effect; "" if all are.

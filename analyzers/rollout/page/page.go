@@ -77,9 +77,24 @@ func Bar(parts []Part) template.HTML {
 		template.HTMLEscapeString(strings.Join(labels, ", ")), b.String())) // made of escaped parts
 }
 
-// Funcs are functions for templates of content: percent, number, bar; words, to break a command between its words alone.
+// Funcs are functions for templates of content: percent, number, bar, prose; words, to break a command between its words alone.
 func Funcs() template.FuncMap {
-	return template.FuncMap{"percent": Percent, "number": Number, "bar": Bar, "words": strings.Fields}
+	return template.FuncMap{"percent": Percent, "number": Number, "bar": Bar, "prose": Prose, "words": strings.Fields}
+}
+
+// Prose escapes a text, and keeps what has hyphens in one line: names of policies, flags, dates.
+func Prose(s string) template.HTML {
+	var b strings.Builder
+	for i, word := range strings.Fields(s) {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		if word = template.HTMLEscapeString(word); strings.Contains(word, "-") {
+			word = `<span class="word">` + word + `</span>`
+		}
+		b.WriteString(word)
+	}
+	return template.HTML(b.String()) // made of escaped parts
 }
 
 // Percent writes a share of 0 to 1: "12.3%", "0.04%"; what is there is never written as 0%, and what lacks something never

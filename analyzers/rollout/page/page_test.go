@@ -29,6 +29,10 @@ func TestBar(t *testing.T) {
 	require.Contains(t, b, "&#34;break&#34;")
 }
 
+func TestProse(t *testing.T) {
+	require.EqualValues(t, `a &lt;b&gt; <span class="word">&#34;c-d&#34;,</span> e`, Prose("a <b>\n\"c-d\",  e"))
+}
+
 func TestPercent(t *testing.T) {
 	for _, tt := range []struct {
 		share float64
