@@ -43,6 +43,7 @@ func TestPagesInBrowser(t *testing.T) {
 		{"readiness", exitDone, []string{"readiness", "--format", "html"}},
 	} {
 		t.Run(page.name, func(t *testing.T) {
+			t.Parallel() // a browser's start is mostly waiting
 			var out, errs bytes.Buffer
 			require.Equal(t, page.code, run(t.Context(), page.args, strings.NewReader(""), &out, &errs), errs.String())
 			checkPage(t, chromium, page.name, out.String())
