@@ -88,6 +88,22 @@ func TestDiagnose(t *testing.T) {
 	require.Equal(t, 1, j.Report.Failures)
 }
 
+// TestDiagnoseParquet: flow logs that go to S3 in Parquet are read as others are.
+func TestDiagnoseParquet(t *testing.T) {
+	endpoint := accountWithTrouble(t, &awsapi.Options{Delivery: &awsapi.Delivery{AtOnce: true}, Wall: time.Now, FlowFiles: "parquet"})
+	kept := filepath.Join(t.TempDir(), "kept")
+	code, out, errs := diagnose(t, "alblab", "--endpoint-url", endpoint, "--out", kept)
+	require.Zero(t, code, errs)
+	require.Empty(t, errs)
+	require.Contains(t, out, "refused-first-flight")
+	files, err := filepath.Glob(filepath.Join(kept, "flow", "*.log.parquet"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	var stdout bytes.Buffer
+	require.Zero(t, run(t.Context(), append([]string{"analyze", "--strict", "--format", "json"}, files...), nil, &stdout, &bytes.Buffer{}))
+	require.Regexp(t, `"file": ".*\.log\.parquet",\s*"line": \d`, stdout.String(), "records of the file are cited")
+}
+
 // TestDiagnoseGaps: what is off is said, with the command; the counter alone says that there were failures.
 func TestDiagnoseGaps(t *testing.T) {
 	endpoint := accountWithTrouble(t, &awsapi.Options{Delivery: &awsapi.Delivery{AtOnce: true},

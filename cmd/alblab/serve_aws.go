@@ -32,7 +32,7 @@ or capture.`
 
 // awsFlags are those of the API.
 type awsFlags struct {
-	addr, delivery, outputs, faults string
+	addr, delivery, outputs, faults, flowFiles string
 
 	when  awsapi.Delivery
 	unfit awsapi.Faults
@@ -42,13 +42,14 @@ func (f *awsFlags) add(fl *pflag.FlagSet) {
 	fl.StringVar(&f.addr, "aws-api", "", "answer AWS's API on loopback `ADDRESS:PORT`, such as 127.0.0.1:4566")
 	fl.StringVar(&f.delivery, "delivery", "aws", "when evidence is in the API: aws (as late as AWS delivers), 0s (at once), or `DURATION` after each window")
 	fl.StringVar(&f.outputs, "outputs", "", "write where everything is to `FILE`, in the form of terraform's outputs; for alblab run --lab aws")
+	fl.StringVar(&f.flowFiles, "flow-files", "", "the flow log goes to S3 in files of this `FORM`, plain-text or parquet, and not to CloudWatch Logs")
 	fl.StringVar(&f.faults, "aws-faults", "", "`FAULTS` of the API, such as throttle=0.2,late=flow:10m")
 }
 
 // check reads the flags' values.
 func (f *awsFlags) check(cmd *cobra.Command, allowRemote bool) (err error) {
 	if f.addr == "" {
-		for _, name := range []string{"delivery", "outputs", "aws-faults"} {
+		for _, name := range []string{"delivery", "outputs", "aws-faults", "flow-files"} {
 			if cmd.Flags().Changed(name) {
 				return usageError(cmd, fmt.Errorf("--%s needs --aws-api", name))
 			}
@@ -57,6 +58,9 @@ func (f *awsFlags) check(cmd *cobra.Command, allowRemote bool) (err error) {
 	}
 	if f.when, err = awsapi.ParseDelivery(f.delivery); err != nil {
 		return usageError(cmd, fmt.Errorf("--delivery: %w", err))
+	}
+	if f.flowFiles != "" && f.flowFiles != "plain-text" && f.flowFiles != "parquet" {
+		return usageError(cmd, fmt.Errorf("--flow-files is plain-text or parquet, not %q", f.flowFiles))
 	}
 	if f.unfit, err = awsapi.ParseFaults(f.faults); err != nil {
 		return usageError(cmd, fmt.Errorf("--aws-faults: %w", err))
@@ -78,7 +82,7 @@ func (a *app) openAWS(l *embedded.Lab, doors []door, f *serveFlags, p *printer) 
 	logger := slog.New(&warner{app: a})
 	api := awsapi.New(l, &awsapi.Options{
 		Delivery: &f.aws.when, Faults: f.aws.unfit, Wall: time.Now, Seed: f.seed, Logger: logger,
-		Modified: func(string) { p.know(l) },
+		Modified: func(string) { p.know(l) }, FlowFiles: f.aws.flowFiles,
 	})
 	at, err := net.Listen("tcp", f.aws.addr)
 	if err != nil {

@@ -92,6 +92,10 @@ func (a *account) outputs(t *testing.T) aws.Outputs {
 	}
 	require.NotEmpty(t, lb.FlowLogs)
 	o.FlowLog = aws.FlowLogOutput{DestinationType: lb.FlowLogs[0].DestinationType, LogGroup: lb.FlowLogs[0].LogGroup, Format: lb.FlowLogs[0].Format}
+	if rest, ok := strings.CutPrefix(lb.FlowLogs[0].Destination, "arn:aws:s3:::"); ok {
+		bucket, prefix, _ := strings.Cut(rest, "/")
+		o.FlowLog.Bucket, o.FlowLog.Prefix = bucket, strings.TrimSuffix(prefix, "/")
+	}
 	if lb.WebACL != nil {
 		require.NotEmpty(t, lb.WAFLogs)
 		_, group, _ := strings.Cut(lb.WAFLogs[0], ":log-group:")

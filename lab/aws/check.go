@@ -265,9 +265,6 @@ func (k *checker) lab(ctx context.Context) {
 		off("access", lb.AccessLog, k.Outputs.AccessLog)
 		off("connection", lb.ConnectionLog, k.Outputs.ConnectionLog)
 	}
-	if k.Outputs.FlowLog.DestinationType == ToS3 {
-		k.bad("logs", "set flow_log_destination = \"cloud-watch-logs\": Parquet is for Athena", "flow logs go to S3 in Parquet, whose records a run cannot cite")
-	}
 	if k.Outputs.ExpiresAt.IsZero() || k.Outputs.ExpiresAt.After(k.r.Finish) {
 		k.reach(ctx)
 		return

@@ -48,7 +48,6 @@ func TestCheck(t *testing.T) {
 		}, "lab", "no load balancer"},
 		{"the lab ends first", func(a *account, o *aws.CheckOptions) { a.cfg.Outputs.ExpiresAt = a.lab.Now().Add(time.Hour) }, "expiry", "the lab ends itself"},
 		{"logs go elsewhere", func(a *account, o *aws.CheckOptions) { a.cfg.Outputs.AccessLog.Bucket = "other" }, "logs", "access log does not go to other"},
-		{"flow logs in Parquet", func(a *account, o *aws.CheckOptions) { a.cfg.Outputs.FlowLog.DestinationType = aws.ToS3 }, "logs", "in Parquet"},
 		{"not reachable", func(a *account, o *aws.CheckOptions) {
 			o.Dial = func(context.Context, string) error { return errors.New("i/o timeout") }
 		}, "reachability", "i/o timeout"},

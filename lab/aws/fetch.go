@@ -88,6 +88,21 @@ type LogSource struct {
 	Bucket, Prefix  string
 	Account, Region string
 	Name            string // load balancer app/<name>/<id>, web ACL's name, flow log's id; "" any
+	Hive            bool   // a flow log's Hive-compatible prefixes
+}
+
+// day is the prefix of a day's files. Those of a flow log with a folder for each hour lie below it.
+// Sources: as for evidence.Key; Hive-compatible prefixes docs.aws.amazon.com/vpc/latest/userguide/flow-logs-s3-path.html.
+func (s *LogSource) day(t time.Time) string {
+	if s.Hive {
+		return path.Join(s.Prefix, "AWSLogs", "aws-account-id="+s.Account, "aws-service="+serviceFolder(s.Kind), "aws-region="+s.Region,
+			t.Format("year=2006/month=01/day=02")) + "/"
+	}
+	prefix := path.Join(s.Prefix, "AWSLogs", s.Account, serviceFolder(s.Kind), s.Region)
+	if s.Kind == evidence.KindWAF {
+		prefix = path.Join(prefix, s.Name)
+	}
+	return path.Join(prefix, t.Format("2006/01/02")) + "/"
 }
 
 // slack is how much earlier or later than its records a file's stamp may be.
@@ -98,12 +113,7 @@ const slack = 10 * time.Minute
 func (c *Clients) LogObjects(ctx context.Context, s LogSource, w Window) ([]Object, error) {
 	var all []Object
 	for day := w.From.UTC().Add(-slack).Truncate(24 * time.Hour); day.Before(w.To.Add(slack + 2*time.Hour)); day = day.Add(24 * time.Hour) {
-		prefix := path.Join(s.Prefix, "AWSLogs", s.Account, serviceFolder(s.Kind), s.Region)
-		if s.Kind == evidence.KindWAF {
-			prefix = path.Join(prefix, s.Name)
-		}
-		prefix = path.Join(prefix, day.Format("2006/01/02")) + "/"
-		err := c.Objects(ctx, s.Bucket, prefix, func(o Object) bool {
+		err := c.Objects(ctx, s.Bucket, s.day(day), func(o Object) bool {
 			k, err := evidence.ParseKey(o.Key)
 			if err != nil || k.Kind != s.Kind || s.Name != "" && k.Name != s.Name {
 				return true // a marker, or another log that shares the prefix

@@ -140,9 +140,6 @@ func (g *gathering) objects(ctx context.Context, s LogSource, format string) err
 		return err
 	}
 	for i, o := range list {
-		if strings.HasSuffix(o.Key, ".parquet") {
-			return fmt.Errorf("%s log: s3://%s/%s is Parquet, which only Athena reads here", s.Kind, o.Bucket, o.Key)
-		}
 		if err := g.take(int(o.Size)); err != nil {
 			return fmt.Errorf("%s log: %d of %d files: %w", s.Kind, i, len(list), err)
 		}
@@ -167,7 +164,8 @@ func (g *gathering) flows(ctx context.Context) error {
 	}
 	if best.DestinationType == ToS3 {
 		bucket, prefix, _ := strings.Cut(strings.TrimPrefix(best.Destination, "arn:aws:s3:::"), "/")
-		return g.objects(ctx, LogSource{Kind: evidence.KindFlow, Bucket: bucket, Prefix: prefix, Account: g.lb.Account, Region: g.lb.Region, Name: best.ID}, best.Format)
+		return g.objects(ctx, LogSource{Kind: evidence.KindFlow, Bucket: bucket, Prefix: prefix, Account: g.lb.Account, Region: g.lb.Region, Name: best.ID,
+			Hive: best.Hive}, best.Format)
 	}
 	if best.LogGroup == "" {
 		return fmt.Errorf("flow log %s goes to %s, which cannot be read here", best.ID, best.DestinationType)

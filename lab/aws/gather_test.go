@@ -24,7 +24,9 @@ import (
 
 // troubled is an account in which old clients and one without a certificate have failed, and another was served; all evidence
 // has been delivered.
-func troubled(t *testing.T) (*account, aws.Window) {
+func troubled(t *testing.T) (*account, aws.Window) { return troubledWith(t, &awsapi.Options{}) }
+
+func troubledWith(t *testing.T, o *awsapi.Options) (*account, aws.Window) {
 	t.Helper()
 	a := newAccount(t, lab.Spec{
 		Listeners: map[string]lab.Listener{
@@ -32,7 +34,7 @@ func troubled(t *testing.T) (*account, aws.Window) {
 			"mtls":  {Port: 8443, SSLPolicy: "TLS13-1-2-2021-06", MTLSMode: "verify", Certificate: "rsa"},
 		},
 		WAF: &lab.WAF{IPReputation: true},
-	}, &awsapi.Options{})
+	}, o)
 	w := aws.Window{From: a.lab.Now()}
 	for _, c := range []struct{ listener, profile string }{
 		{"https", "tls11-max"}, {"https", "tls11-max"}, {"https", "tls12-only"}, {"mtls", "tls12-only"},

@@ -18,6 +18,7 @@ import (
 	"github.com/alblab/alblab/lab/evidence/connlog"
 	"github.com/alblab/alblab/lab/evidence/flowlog"
 	"github.com/alblab/alblab/lab/evidence/metric"
+	"github.com/alblab/alblab/lab/evidence/parquet"
 	"github.com/alblab/alblab/lab/evidence/waflog"
 )
 
@@ -88,6 +89,9 @@ func (h *harvest) once(id string) bool {
 func (h *harvest) add(k evidence.Kind, name string, raw []byte, format string) error {
 	if h.size += len(raw); h.size > maxHarvest {
 		return errTooMuch
+	}
+	if k == evidence.KindFlow && bytes.HasPrefix(raw, []byte(parquet.Magic)) {
+		raw = h.flowText(name, raw)
 	}
 	at := map[int]time.Time{} // by line; the zero time leaves the line out
 	o := &evidence.Options{File: name, Format: format}
@@ -168,6 +172,46 @@ func (h *harvest) keep(k evidence.Kind, raw []byte, o *evidence.Options, at map[
 			last = t
 		}
 		h.lines[k] = append(h.lines[k], line{last, string(text)})
+	}
+}
+
+// flowText makes lines in the run's format of a Parquet file, whose columns may stand in another order.
+func (h *harvest) flowText(name string, raw []byte) []byte {
+	lines := evidence.NewLines(bytes.NewReader(raw), &evidence.Options{File: name})
+	want := h.format.Fields()
+	var columns map[string]int
+	var out bytes.Buffer
+	for {
+		text, err := lines.Next()
+		if errors.Is(err, io.EOF) {
+			return out.Bytes()
+		}
+		if err != nil { // the rest of the file is lost
+			h.lab.logger.Warn("a file of the flow log", "error", err)
+			if !evidence.IsDamage(err) {
+				return out.Bytes()
+			}
+			continue
+		}
+		fields := strings.Fields(string(text))
+		if columns == nil {
+			columns = map[string]int{}
+			for i, f := range fields {
+				columns[f] = i
+			}
+			continue
+		}
+		for i, f := range want {
+			if i > 0 {
+				out.WriteByte(' ')
+			}
+			if at, ok := columns[f]; ok && at < len(fields) {
+				out.WriteString(fields[at])
+			} else {
+				out.WriteByte('-')
+			}
+		}
+		out.WriteByte('\n')
 	}
 }
 

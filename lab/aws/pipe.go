@@ -87,9 +87,6 @@ func (h *harvest) bucketLog(k evidence.Kind, b BucketOutput) func(context.Contex
 			if err != nil {
 				return err
 			}
-			if k == evidence.KindFlow && strings.HasSuffix(strings.TrimSuffix(obj.Key, ".gz"), ".parquet") {
-				continue // the text form alone has the lines that analyzers cite
-			}
 			if err := h.add(k, obj.Key, raw, h.flowFormat(k)); err != nil {
 				return err
 			}

@@ -31,6 +31,11 @@ type Options struct {
 	// Terminated is the id of an instance of the lab's that was terminated: EC2 goes on describing it for about an hour
 	// (docs.aws.amazon.com/AWSEC2/latest/UserGuide/terminating-instances.html), and the tagging API lists it, its tags kept.
 	Terminated string
+	// FlowFiles says that the flow log goes to S3, in files of this form: plain-text or parquet, the names that CreateFlowLogs has
+	// (docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DestinationOptionsRequest.html). "": to CloudWatch Logs.
+	FlowFiles string
+	// FlowHive puts those files under Hive-compatible prefixes.
+	FlowHive bool
 }
 
 // Server answers AWS's API. Make one with [New].
@@ -51,6 +56,8 @@ type Server struct {
 	modify   sync.Mutex // one ModifyListener at a time
 
 	terminated string // id of an instance; "": none
+	flowFiles  string // plain-text, parquet; "": none
+	flowHive   bool
 }
 
 // New makes the API of a lab.
@@ -59,7 +66,7 @@ func New(a Account, o *Options) *Server {
 		o = &Options{}
 	}
 	s := &Server{account: a, id: a.Identity(), wall: o.Wall, modified: o.Modified, logger: o.Logger, seed: o.Seed, delivery: Documented(),
-		terminated: o.Terminated}
+		terminated: o.Terminated, flowFiles: o.FlowFiles, flowHive: o.FlowHive}
 	if o.Delivery != nil {
 		s.delivery = *o.Delivery
 	}

@@ -39,18 +39,26 @@ func describeNetworkInterfaces(c *call) (out, error) {
 	return c.describe("NetworkInterfaceId", "eni", "InvalidNetworkInterfaceID.NotFound", "networkInterfaceSet", c.interfaces())
 }
 
-// describeFlowLogs has the VPC's flow log, to CloudWatch Logs.
+// describeFlowLogs has the VPC's flow log, to CloudWatch Logs or to S3
+// (docs.aws.amazon.com/AWSEC2/latest/APIReference/API_FlowLog.html).
 func describeFlowLogs(c *call) (out, error) {
 	var all []entity
 	if !c.off(evidence.KindFlow) {
 		body := out{
-			{"creationTime", c.id.Created}, {"deliverLogsPermissionArn", "arn:aws:iam::" + c.id.Account + ":role/alblab-flow-logs"},
-			{"deliverLogsStatus", "SUCCESS"}, {"flowLogId", c.names.flowLog}, {"flowLogStatus", "ACTIVE"}, {"logGroupName", c.names.flowGroup},
-			{"resourceId", c.id.VPC}, {"trafficType", "ALL"}, {"logDestinationType", "cloud-watch-logs"}, {"logDestination", c.logGroupARN(c.names.flowGroup)},
-			{"logFormat", c.id.FlowFormat}, {"maxAggregationInterval", int(flowWindow.Seconds())},
+			{"creationTime", c.id.Created}, {"deliverLogsStatus", "SUCCESS"}, {"flowLogId", c.names.flowLog}, {"flowLogStatus", "ACTIVE"},
+			{"resourceId", c.id.VPC}, {"trafficType", "ALL"}, {"logFormat", c.id.FlowFormat}, {"maxAggregationInterval", int(flowWindow.Seconds())},
 		}
-		all = append(all, entityOf(c.names.flowLog, c.ownTags(), body, "flow-log-id", c.names.flowLog, "resource-id", c.id.VPC, "traffic-type", "ALL",
-			"log-group-name", c.names.flowGroup, "log-destination-type", "cloud-watch-logs", "deliver-log-status", "SUCCESS"))
+		filters := []string{"flow-log-id", c.names.flowLog, "resource-id", c.id.VPC, "traffic-type", "ALL", "deliver-log-status", "SUCCESS"}
+		if c.flowFiles != "" {
+			body = append(body, out{{"logDestinationType", "s3"}, {"logDestination", "arn:aws:s3:::" + c.names.logBucket + "/" + flowPrefix + "/"},
+				{"destinationOptions", out{{"fileFormat", c.flowFiles}, {"hiveCompatiblePartitions", c.flowHive}, {"perHourPartition", false}}}}...)
+			filters = append(filters, "log-destination-type", "s3")
+		} else {
+			body = append(body, out{{"deliverLogsPermissionArn", "arn:aws:iam::" + c.id.Account + ":role/alblab-flow-logs"}, {"logGroupName", c.names.flowGroup},
+				{"logDestinationType", "cloud-watch-logs"}, {"logDestination", c.logGroupARN(c.names.flowGroup)}}...)
+			filters = append(filters, "log-group-name", c.names.flowGroup, "log-destination-type", "cloud-watch-logs")
+		}
+		all = append(all, entityOf(c.names.flowLog, c.ownTags(), body, filters...))
 	}
 	return c.describe("FlowLogId", "fl", "InvalidFlowLogId.NotFound", "flowLogSet", all)
 }

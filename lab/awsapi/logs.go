@@ -44,7 +44,7 @@ type logGroup struct {
 // logGroups are the groups that there are, by name.
 func (c *call) logGroups() []logGroup {
 	var all []logGroup
-	if !c.off(evidence.KindFlow) {
+	if !c.off(evidence.KindFlow) && c.flowFiles == "" {
 		all = append(all, logGroup{c.names.flowGroup, evidence.KindFlow})
 	}
 	if !c.off(evidence.KindWAF) {

@@ -35,7 +35,7 @@ type Outputs struct {
 
 // LogOutput is where the flow log goes.
 type LogOutput struct {
-	DestinationType string `json:"destination_type"` // cloud-watch-logs
+	DestinationType string `json:"destination_type"` // cloud-watch-logs or s3
 	LogGroup        string `json:"log_group"`
 	Bucket          string `json:"bucket"`
 	Prefix          string `json:"prefix"`
@@ -77,6 +77,9 @@ func (s *Server) Outputs(endpoints map[string]string) (Outputs, error) {
 		FlowLog:   LogOutput{DestinationType: "cloud-watch-logs", LogGroup: s.names.flowGroup, Format: s.id.FlowFormat},
 		AccessLog: BucketOutput{s.names.logBucket, accessPrefix}, ConnectionLog: BucketOutput{s.names.logBucket, connectionPrefix},
 		TrustStoreBucket: s.names.trustBucket,
+	}
+	if s.flowFiles != "" {
+		o.FlowLog = LogOutput{DestinationType: "s3", Bucket: s.names.logBucket, Prefix: flowPrefix, Format: s.id.FlowFormat}
 	}
 	for _, l := range s.account.Listeners() {
 		o.Policies[l.Name] = l.SSLPolicy

@@ -38,6 +38,7 @@ const (
 	accessPrefix     = "access"
 	connectionPrefix = "connection"
 	mirrorPrefix     = "mirror"
+	flowPrefix       = "flow"
 )
 
 func resourcesOf(id Identity) resources {

@@ -317,7 +317,7 @@ func byteRange(header string, size int64) (from, to int64, part bool, err error)
 // objects are the objects of the call's bucket that have been delivered, by key.
 func (x *s3Call) objects() ([]*object, error) {
 	h := x.shelf
-	if err := h.look(x.ctx, x.bucket == x.names.mirrorBucket); err != nil {
+	if err := h.look(x.ctx, x.bucket == x.names.mirrorBucket || x.flowFiles != ""); err != nil {
 		return nil, err
 	}
 	h.mu.Lock()

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/alblab/alblab/lab/evidence"
 	"github.com/alblab/alblab/lab/evidence/flowlog"
 )
 
@@ -54,6 +55,10 @@ func (h *shelf) takeFlow(b []byte, base int64, format string, now time.Time) err
 		}
 		if terr != nil {
 			to = from
+		}
+		if h.s.flowFiles != "" { // a file holds the records that end in its five minutes
+			h.line(evidence.KindFlow, "", time.Unix(to, 0).UTC(), p)
+			return
 		}
 		stream, known := h.streams[string(column(cols, eni))]
 		if !known {

@@ -20,7 +20,7 @@ import (
 	"github.com/alblab/alblab/lab/evidence/connlog"
 )
 
-// slot is one file of a load balancer's log: a node's five minutes.
+// slot is one file of a load balancer's log, a node's five minutes, or of the flow log, without a node.
 type slot struct {
 	kind evidence.Kind
 	node string
@@ -105,6 +105,9 @@ func (h *shelf) publishSlot(s slot, lines []place, due time.Time) error {
 		return err
 	}
 	defer closer.Close()
+	if s.kind == evidence.KindFlow {
+		return h.publishFlows(s, r, lines, due)
+	}
 	var buf bytes.Buffer
 	z := gzip.NewWriter(&buf)
 	for _, p := range lines {

@@ -44,6 +44,8 @@ type FlowLog struct {
 	MaxAggregation      int    `xml:"maxAggregationInterval"` // seconds
 	DeliverLogsStatus   string `xml:"deliverLogsStatus"`
 	DeliverErrorMessage string `xml:"deliverLogsErrorMessage"`
+	FileFormat          string `xml:"destinationOptions>fileFormat"`               // in S3: plain-text, parquet
+	Hive                bool   `xml:"destinationOptions>hiveCompatiblePartitions"` // in S3: prefixes like year=2026/
 }
 
 // MirrorSession is a traffic mirror session.
