@@ -54,7 +54,9 @@ type Kind string
 // The kinds.
 const (
 	KindApplication Kind = "application"
-	KindNetwork     Kind = "network" // TLS listener of a Network Load Balancer: the same names of policies
+	// KindNetwork is a TLS listener of a Network Load Balancer: the same names of policies with the same content and defaults.
+	// https://docs.aws.amazon.com/elasticloadbalancing/latest/network/describe-ssl-policies.html
+	KindNetwork Kind = "network"
 )
 
 // Listener is one listener that speaks TLS.

@@ -23,6 +23,9 @@ const (
 	// https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/deploy/configurations/
 	controllerDefault = "ELBSecurityPolicy-2016-08"
 
+	// Network Load Balancers have the same two defaults:
+	// https://docs.aws.amazon.com/elasticloadbalancing/latest/network/describe-ssl-policies.html
+
 	// Of a listener made in the console, for comparison: no file says so, so no reader here uses it. The same page.
 	// It was ELBSecurityPolicy-TLS13-1-2-2021-06 in 2024 (cloudposse/terraform-aws-alb, issue 178, quotes the page).
 	ConsoleDefault = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"

@@ -17,8 +17,9 @@ type IngressOptions struct {
 	Before        string // the same manifests as they were, to find mutual authentication that was removed; "": none
 }
 
-// Ingress reads Kubernetes manifests, a file or all of a folder: Ingress, IngressClass, IngressClassParams and Service, as
-// aws-load-balancer-controller does, and the controller's own Deployment for its flags. Templates must be rendered before.
+// Ingress reads Kubernetes manifests, a file or all of a folder: Ingress, IngressClass, IngressClassParams, Service, and of the
+// Gateway API Gateway, GatewayClass, ListenerSet and LoadBalancerConfiguration, as aws-load-balancer-controller does, and the
+// controller's own Deployment for its flags. Templates must be rendered before.
 func Ingress(path string, o *IngressOptions) (*Result, error) {
 	if o == nil {
 		o = &IngressOptions{}
@@ -87,10 +88,15 @@ type cluster struct {
 	classes   map[string]*object // IngressClass
 	params    map[string]*object // IngressClassParams
 	def       Value              // the controller's --default-ssl-policy, if a Deployment says it
+
+	gateways       []*object
+	listenerSets   []*object
+	gatewayClasses map[string]*object // GatewayClass
+	settings       map[string]*object // LoadBalancerConfiguration, by namespace and name
 }
 
 func newCluster(r *Result) *cluster {
-	return &cluster{result: r, classes: map[string]*object{}, params: map[string]*object{}}
+	return &cluster{result: r, classes: map[string]*object{}, params: map[string]*object{}, gatewayClasses: map[string]*object{}, settings: map[string]*object{}}
 }
 
 func (c *cluster) manifests(name string, b []byte) {
@@ -113,6 +119,8 @@ func (c *cluster) take(d *document, n *yaml.Node, depth int) {
 		c.params[o.name] = o
 	case "Deployment":
 		c.deployment(o)
+	case "Gateway", "GatewayClass", "LoadBalancerConfiguration", "ListenerSet", "XListenerSet":
+		c.takeGateway(kind, o)
 	default:
 		if strings.HasSuffix(kind, "List") && depth < 3 {
 			for _, item := range items(field(n, "items")) {
@@ -178,6 +186,9 @@ func (c *cluster) listeners(flag string) {
 	}
 	for _, o := range c.services {
 		c.service(o, def)
+	}
+	for _, o := range c.gateways {
+		c.gateway(o, def)
 	}
 }
 

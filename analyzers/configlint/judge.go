@@ -46,9 +46,10 @@ func (r *Result) judge(l *Listener) {
 	}
 }
 
-// judgeMutual says where mutual authentication may be on though the file has none of it.
+// judgeMutual says where mutual authentication may be on though the file has none of it. Network Load Balancers have it too, in
+// verify mode: https://docs.aws.amazon.com/elasticloadbalancing/latest/network/mutual-authentication.html
 func (r *Result) judgeMutual(l *Listener) {
-	if l.Kind == KindApplication && l.MTLS.Origin == OriginDefault && l.MutualLeftOut != "" {
+	if l.MTLS.Origin == OriginDefault && l.MutualLeftOut != "" {
 		r.find(RuleMutualLeftOut, l.MTLS.At, l.Address, l.MutualLeftOut)
 	}
 }

@@ -11,10 +11,10 @@ import (
 )
 
 const lintHelp = `Read the configuration of load balancers and say which security policy is in
-effect at each HTTPS listener, also where nobody named one: then the tool's
-default holds, and tools differ. Says what is weak about it, which clients of
-the catalogue it refuses, and where mutual TLS is left out of a file, which does
-not switch it off.
+effect at each HTTPS listener (TLS listener of a Network Load Balancer), also
+where nobody named one: then the tool's default holds, and tools differ. Says
+what is weak about it, which clients of the catalogue it refuses, and where
+mutual TLS is left out of a file, which does not switch it off.
 
 Values that the files do not tell are reported as unknown, never guessed. What
 is damaged is reported with its position, and the rest is read.
@@ -120,9 +120,10 @@ knows is unknown.`,
 func lintIngress(a *app) *cobra.Command {
 	f := &lintFlags{}
 	cmd := lintOf(a, "ingress", "Read Kubernetes manifests for the AWS Load Balancer Controller", `Read Kubernetes manifests, a file or all of a folder: Ingress with its
-annotations, IngressClass, IngressClassParams, Service, and the Deployment of
-aws-load-balancer-controller for its --default-ssl-policy. Templates must be
-rendered before (helm template, kustomize build).`,
+annotations, IngressClass, IngressClassParams, Service; of the Gateway API
+Gateway, GatewayClass, ListenerSet and LoadBalancerConfiguration; and the
+Deployment of aws-load-balancer-controller for its --default-ssl-policy.
+Templates must be rendered before (helm template, kustomize build).`,
 		`  alblab lint ingress manifests/
   helm template ./chart > all.yaml && alblab lint ingress all.yaml`, f,
 		func(path string) (*configlint.Result, error) {
