@@ -116,6 +116,10 @@ func (s *shape) refusedSo() bool {
 // alert has 7 bytes. Four copies of it would be overlooked.
 func (s *shape) alerted() bool { return s.out.Bytes%4 != 0 }
 
+// spokenTo says that the load balancer sent an alert to a client that is taken for silent: it does so to data, however little there
+// seems to be.
+func (s *shape) spokenTo() bool { return s.silent() && s.unanswered() && s.alerted() }
+
 // resetUnasked says that the load balancer alone ended a connection, at once and by a reset: it does so to data, however little there
 // seems to be. Without timestamps, as Windows has it, 36 bytes of data are not seen in the sizes.
 func (s *shape) resetUnasked() bool {

@@ -282,7 +282,7 @@ func readFlags(s *shape, l analyzers.Listener) reading {
 	case s.in.Flags&(flagSYN|flagRST|flagFIN) == flagSYN|flagRST && s.in.Packets <= 2 && s.silent() && s.outMin == 0,
 		s.in.Flags == flagSYN && s.in.Packets == 1 && s.outMin == 0: // the scanner does not even reset
 		return reading{stage: analyzers.StageNoData, sure: analyzers.Certain, fits: halfOpenFits}
-	case s.little() && s.refusedSo(), s.resetUnasked():
+	case s.little() && s.refusedSo(), s.resetUnasked(), s.spokenTo() && s.refusedSo():
 		return readUnanswered(s)
 	case s.silent() && s.unanswered() && s.in.Packets > 3 && s.serverReset() && !s.serverFIN():
 		// The client ended it as well: a FIN is answered with a FIN, unless data came before it that was refused.
@@ -354,12 +354,8 @@ func readSizes(s *shape) reading {
 	switch {
 	case s.partial:
 		return readPartial(s)
-	case s.silent() && s.unanswered() && s.in.Packets > 3 && s.serverReset() && !s.serverFIN():
-		// The client ended it as well: a FIN is answered with a FIN, unless data came before it that was refused.
-		if s.clientFIN() {
-			return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Possible, fits: slices.Concat(refused, littleFits)}
-		}
-		return reading{stage: analyzers.StageNoData, sure: analyzers.Possible, fits: slices.Concat(littleFits, refused)}
+	case s.spokenTo():
+		return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Possible, fits: refusedOrClosed}
 	case s.silent() && s.unanswered() && (s.little() || s.in.Packets > 4):
 		return reading{stage: analyzers.StageNoData, sure: analyzers.Possible, fits: littleOrRefused}
 	case s.silent() && s.unanswered() && s.in.Packets <= 2:

@@ -32,6 +32,8 @@ func kernelLabs() []benchmark.KernelDoc {
 		{Name: "real kernel", Doc: "Programs that nobody here wrote, against the load balancer on sockets of the Linux kernel, which is at both ends: IPv4 and IPv6, " +
 			"paths with an MTU of 1500, and of 1400 and 1280 that lose, double and reorder packets, with TCP timestamps and without."},
 		{Name: "real kernel, relayed", Doc: "The same programs against the lab's own network, into which loopback is relayed as `alblab serve` does."},
+		{Name: "real kernel, alert-close", AlertClose: true, Doc: "The same programs against the load balancer on sockets of the kernel, over IPv4 and over a bad path of IPv6, " +
+			"where it refuses with an alert and a FIN instead of a reset, which no experiment has seen."},
 	}
 }
 
@@ -54,11 +56,16 @@ func benchmarkKernelCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			o.Start, o.Dir = startRelayed, filepath.Join(args[0], "1")
+			o.Start, o.Dir, o.NoWaits = startRelayed, filepath.Join(args[0], "1"), quick
+			if err := benchmark.KernelTraffic(cmd.Context(), o); err != nil {
+				return err
+			}
+			o.Start, o.Dir, o.WireProfile, o.Quick = startOnKernel, filepath.Join(args[0], "2"), "alert-close", true
+			o.NoWaits = true // silence ends in the same way there
 			return benchmark.KernelTraffic(cmd.Context(), o)
 		},
 	}
-	cmd.Flags().BoolVar(&quick, "quick", false, "each program at two doors only")
+	cmd.Flags().BoolVar(&quick, "quick", false, "each program at two doors only, without most of the waiting")
 	return cmd
 }
 

@@ -22,7 +22,7 @@ func TestKernelBenchmark(t *testing.T) {
 		t.Skipf("SKIPPED: %v", err)
 	}
 	require.NoError(t, err)
-	require.Len(t, mixes, 2)
+	require.Len(t, mixes, len(kernelLabs()))
 	for _, m := range mixes {
 		t.Logf("%s: %d connections, %d dropped; programs %q, missing %q", m.Name, m.Connections, m.Dropped, m.Programs, m.Missing)
 		require.Empty(t, m.Odd, "on good paths every program does what it is told")

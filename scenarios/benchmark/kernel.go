@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -48,14 +49,19 @@ type Accepted struct {
 	Unused bool  // nothing came from the client
 	Shaken bool  // the handshake was completed
 	Fault  error // the lab could not do what a load balancer does
+
+	late bool // it ended after the evidence was collected
 }
 
 // KernelOptions for KernelTraffic. Start and Dir are required.
 type KernelOptions struct {
 	// Start makes a lab on the wall clock that keeps its evidence in dir, and tells of each connection when it has ended.
-	Start func(ctx context.Context, spec lab.Spec, dir string, seen func(Accepted)) (KernelLab, error)
-	Dir   string // new or empty; gets the evidence and the truth
-	Quick bool   // the first and the last door, and the clients' TCP as it is
+	Start   func(ctx context.Context, spec lab.Spec, dir string, seen func(Accepted)) (KernelLab, error)
+	Dir     string // new or empty; gets the evidence and the truth
+	Quick   bool   // the first and the last door, and the clients' TCP as it is
+	NoWaits bool   // without the programs that do nothing until the load balancer's idle timeout
+	// WireProfile is the load balancer's, of lab.Embedded.
+	WireProfile string
 	// Now is the clock of the evidence.
 	Now func() time.Time
 }
@@ -68,6 +74,7 @@ type kernelTruth struct {
 	Start   time.Time       `json:"start"`
 	Stage   analyzers.Stage `json:"stage"`
 	Cause   string          `json:"cause"`
+	Code    string          `json:"code,omitempty"` // of the connection log, where the certificate has one of its own
 	Clear   bool            `json:"clear"`
 	Crossed bool            `json:"crossed"`
 	Dropped bool            `json:"dropped"`
@@ -82,11 +89,13 @@ type kernelBook struct {
 }
 
 const (
-	kernelLabDir  = "lab"
-	kernelBookAs  = "truth.json"
-	kernelIdle    = 12 // the load balancer's idle timeout in seconds: clients wait for it
-	kernelTimes   = 4  // connections of a call of the Python client
-	kernelWorkers = 12
+	kernelLabDir = "lab"
+	kernelBookAs = "truth.json"
+	// kernelIdle is the load balancer's idle timeout in seconds. A program that takes longer to find its words, as Java's first
+	// handshake may while others use the processors, would be cut off.
+	kernelIdle    = 30
+	kernelTimes   = 4 // connections of a call of the Python client
+	kernelWorkers = 8 // programs at work at once; those that only wait come on top
 )
 
 //go:embed kernel_client.py
@@ -97,15 +106,18 @@ var kernelJava []byte
 
 // kernelRun is one run of all programs.
 type kernelRun struct {
-	o        *KernelOptions
-	lab      KernelLab
-	spec     lab.Spec
-	dir      string // files of the programs
-	known    map[string]bool
-	mu       sync.Mutex
-	calls    []kernelCall
-	accepted []Accepted
-	book     kernelBook
+	o     *KernelOptions
+	lab   KernelLab
+	spec  lab.Spec
+	dir   string // files of the programs
+	known map[string]bool
+	more  chan struct{} // a connection has ended
+
+	mu        sync.Mutex
+	calls     []kernelCall
+	accepted  []Accepted
+	book      kernelBook
+	collected bool
 }
 
 // kernelCall is one call of a program.
@@ -121,31 +133,13 @@ type kernelCall struct {
 // KernelTraffic lets programs that we did not write call a lab over the kernel's TCP, and writes down what is true of their
 // connections: what each was told to do, which connections it made as the load balancer says, and whether its exit code fits.
 func KernelTraffic(ctx context.Context, o KernelOptions) (err error) {
-	r := &kernelRun{o: &o, dir: filepath.Join(o.Dir, "programs"), spec: kernelSpec(), known: map[string]bool{}}
-	r.lab, err = o.Start(ctx, r.spec, filepath.Join(o.Dir, kernelLabDir), func(a Accepted) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.accepted = append(r.accepted, a)
-	})
+	r := &kernelRun{o: &o, dir: filepath.Join(o.Dir, "programs"), spec: kernelSpec(o.WireProfile), known: map[string]bool{}, more: make(chan struct{}, 1)}
+	r.lab, err = o.Start(ctx, r.spec, filepath.Join(o.Dir, kernelLabDir), r.seen)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, r.lab.Close()) }()
-	if err := r.prepare(ctx); err != nil {
+	if err := errors.Join(r.run(ctx), r.lab.Close()); err != nil {
 		return err
-	}
-	variants := r.lab.Variants()
-	if len(variants) == 0 || o.Quick {
-		variants = []func() error{func() error { return nil }}
-	}
-	for i, apply := range variants {
-		if err := apply(); err != nil {
-			return err
-		}
-		r.all(ctx, i)
-	}
-	if _, err := r.lab.Collect(ctx); err != nil {
-		return fmt.Errorf("collecting evidence: %w", err)
 	}
 	r.settle()
 	b, err := json.MarshalIndent(&r.book, "", " ")
@@ -155,9 +149,85 @@ func KernelTraffic(ctx context.Context, o KernelOptions) (err error) {
 	return errors.Join(ctx.Err(), os.WriteFile(filepath.Join(o.Dir, kernelBookAs), b, 0o600))
 }
 
+// run lets all programs call, and collects what they leave.
+func (r *kernelRun) run(ctx context.Context) error {
+	if err := r.prepare(ctx); err != nil {
+		return err
+	}
+	variants := r.lab.Variants()
+	if len(variants) == 0 || r.o.Quick {
+		variants = []func() error{func() error { return nil }}
+	}
+	for i, apply := range variants {
+		if err := apply(); err != nil {
+			return err
+		}
+		r.all(ctx, i)
+	}
+	r.await(ctx)
+	if _, err := r.lab.Collect(ctx); err != nil {
+		return fmt.Errorf("collecting evidence: %w", err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.collected = true
+	return nil
+}
+
+// seen takes down a connection that has ended.
+func (r *kernelRun) seen(a Accepted) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	a.late = r.collected
+	r.accepted = append(r.accepted, a)
+	select {
+	case r.more <- struct{}{}:
+	default:
+	}
+}
+
+// await waits until the load balancer has told of every connection of the good paths. On a bad one a client's last word may be
+// lost; then the connection lives on to the idle timeout.
+func (r *kernelRun) await(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 2*kernelIdle*time.Second)
+	defer cancel()
+	for !r.complete() {
+		select {
+		case <-r.more:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (r *kernelRun) complete() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range r.calls {
+		if x := &r.calls[i]; !x.c.raw && !x.door.Bad && x.odd == "" && len(r.connections(x)) < max(x.conns, 1) {
+			return false
+		}
+	}
+	return true
+}
+
+// connections are those that a call made: of its port, its source and its time, as calls of a case at a door follow each other.
+func (r *kernelRun) connections(x *kernelCall) []*Accepted {
+	var all []*Accepted
+	for i := range r.accepted {
+		a := &r.accepted[i]
+		if a.Port == x.port && a.Client.Addr() == x.door.Source && !a.Start.Before(x.begin) && !a.Start.After(x.end.Add(time.Second)) {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
 // kernelSpec has a listener for each case, so that a connection's case is known by its port.
-func kernelSpec() lab.Spec {
-	s := lab.Spec{Listeners: map[string]lab.Listener{}, Embedded: &lab.Embedded{IdleTimeout: kernelIdle, Seed: 1}}
+func kernelSpec(wireProfile string) lab.Spec {
+	s := lab.Spec{Listeners: map[string]lab.Listener{}, Embedded: &lab.Embedded{
+		IdleTimeout: kernelIdle, Seed: 1, WireProfile: wireProfile, CertificateFaults: pki.Faults(),
+	}}
 	for i, c := range kernelCases() {
 		l := c.listener
 		l.Port = uint16(1000 + i)
@@ -168,8 +238,7 @@ func kernelSpec() lab.Spec {
 
 // prepare writes the programs' files.
 func (r *kernelRun) prepare(ctx context.Context) error {
-	kinds := []pki.Kind{pki.KindGoodECDSA, pki.KindExpired, pki.KindUntrusted, pki.KindNotYetValid, pki.KindWrongPurpose, pki.KindSelfSigned}
-	if _, err := r.lab.PKI().WriteFiles(r.dir, kinds...); err != nil {
+	if _, err := r.lab.PKI().WriteFiles(r.dir, append(kernelKinds(), pki.KindGoodECDSA)...); err != nil {
 		return err
 	}
 	for name, text := range map[string][]byte{"kernel_client.py": kernelPython, "KernelClient.java": kernelJava} {
@@ -190,7 +259,8 @@ func (r *kernelRun) prepare(ctx context.Context) error {
 	return nil
 }
 
-// all carries out every case, some at a time, each at one door after the other's turn.
+// all carries out every case, some at a time, each at one door after the other's turn. Those that wait for the load balancer's
+// idle timeout begin first, all at once: they need no processor.
 func (r *kernelRun) all(ctx context.Context, variant int) {
 	cases, doors := kernelCases(), r.lab.Doors()
 	if r.o.Quick && len(doors) > 2 {
@@ -198,6 +268,15 @@ func (r *kernelRun) all(ctx context.Context, variant int) {
 	}
 	slots := make(chan struct{}, kernelWorkers)
 	var wg sync.WaitGroup
+	slices.SortStableFunc(cases, func(x, y kernelCase) int {
+		switch {
+		case x.waits == y.waits:
+			return 0
+		case x.waits:
+			return -1
+		}
+		return 1
+	})
 	for i := range cases {
 		c := &cases[i]
 		if !r.there(c) {
@@ -205,8 +284,12 @@ func (r *kernelRun) all(ctx context.Context, variant int) {
 		}
 		for n := range doors {
 			d := &doors[n]
-			if c.raw && (!d.Wire || d.Bad) || // what is sent once may be lost, and leaves nothing
+			if c.waits && r.o.NoWaits || c.good && d.Bad || c.raw && (!d.Wire || d.Bad) || // what is sent once may be lost, and leaves nothing
 				c.once && (n > 0 || variant > 0) || c.args[0] == "hping3" && d.Source.Is6() {
+				continue
+			}
+			if c.waits {
+				wg.Go(func() { r.call(ctx, c, d) })
 				continue
 			}
 			slots <- struct{}{}
@@ -282,7 +365,8 @@ func (r *kernelRun) call(ctx context.Context, c *kernelCase, d *Door) {
 	if cmd.ProcessState != nil {
 		code = cmd.ProcessState.ExitCode()
 	}
-	if c.code == 0 && err != nil || c.code == 1 && err == nil || code < 0 {
+	whatever := c.code < 0 || r.o.WireProfile != "" && args[0] == "openssl" // to s_client an alert close_notify is a good end
+	if !whatever && (c.code == 0 && err != nil || c.code == 1 && err == nil) || code < 0 {
 		said := fmt.Sprintf("%s: exit code %d, %.300s", strings.Join(args, " "), code, strings.TrimSpace(string(out)))
 		x.odd = strings.ReplaceAll(said, r.dir, "DIR")
 	}
@@ -306,7 +390,7 @@ func (x *kernelCall) raw() []kernelTruth {
 }
 
 func (x *kernelCall) truth() kernelTruth {
-	t := kernelTruth{Shape: x.c.name, Port: x.port, Stage: x.c.stage, Cause: x.c.cause, Clear: x.c.clear, Dropped: x.odd != ""}
+	t := kernelTruth{Shape: x.c.name, Port: x.port, Stage: x.c.stage, Cause: x.c.cause, Code: x.c.logged(), Clear: x.c.clear, Dropped: x.odd != ""}
 	t.Crossed = x.door.Bad && x.c.byReset && t.Stage == analyzers.StageCompleted
 	if x.door.Bad && (t.Stage == analyzers.StageNoData || x.c.byReset) {
 		t.Clear = false // who ended it shows only if all of its few packets came; a reset is sent but once
@@ -314,7 +398,7 @@ func (x *kernelCall) truth() kernelTruth {
 	return t
 }
 
-// settle finds the connections of each call: by its port, its source and its time, as calls of a case at a door follow each other.
+// settle labels the connections of each call.
 func (r *kernelRun) settle() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -326,31 +410,38 @@ func (r *kernelRun) settle() {
 		if x.c.raw {
 			continue
 		}
-		n := 0
-		for _, a := range r.accepted {
-			if a.Port != x.port || a.Client.Addr() != x.door.Source || a.Start.Before(x.begin) || a.Start.After(x.end.Add(time.Second)) {
-				continue
-			}
-			n++
-			t := x.truth()
-			t.Client, t.Start = a.Client, a.Start
+		all := r.connections(x)
+		for _, a := range all {
 			if a.Fault != nil {
 				r.book.Errors = append(r.book.Errors, fmt.Sprintf("%s: %v", x.c.name, a.Fault))
 			}
-			switch {
-			case x.c.conns >= 0:
-				if x.door.Bad && t.Stage == analyzers.StageCompleted && !a.Shaken { // its reset overtook its last message
-					t.Dropped = true
-				}
-			case a.Unused:
-				t.Stage, t.Cause, t.Clear = analyzers.StageNoData, signatures.ConnectAndClose, false
-			case t.Stage == analyzers.StageCompleted && !a.Shaken: // left when the program had enough
-				t.Stage, t.Cause, t.Clear = analyzers.StageClosedByOther, signatures.ClosedByClient, false
-			}
-			r.book.Truths = append(r.book.Truths, t)
+			r.book.Truths = append(r.book.Truths, x.became(a))
 		}
-		if x.conns > 0 && n != x.conns && !x.door.Bad {
+		switch n := len(all); {
+		case x.door.Bad:
+		case x.conns > 0 && n != x.conns:
 			r.book.Errors = append(r.book.Errors, fmt.Sprintf("%s: %d connections were accepted, %d were to be", x.c.name, n, x.conns))
+		case n == 0:
+			r.book.Errors = append(r.book.Errors, x.c.name+": no connection was accepted")
 		}
 	}
+}
+
+// became is the truth of one of a call's connections.
+func (x *kernelCall) became(a *Accepted) kernelTruth {
+	t := x.truth()
+	t.Client, t.Start = a.Client, a.Start
+	switch {
+	case a.late: // it was open when the evidence was collected
+		t.Dropped = true
+	case x.c.conns >= 0:
+		if x.door.Bad && t.Stage == analyzers.StageCompleted && !a.Shaken { // its reset overtook its last message
+			t.Dropped = true
+		}
+	case a.Unused:
+		t.Stage, t.Cause, t.Clear = analyzers.StageNoData, signatures.ConnectAndClose, false
+	case t.Stage == analyzers.StageCompleted && !a.Shaken: // left when the program had enough
+		t.Stage, t.Cause, t.Clear = analyzers.StageClosedByOther, signatures.ClosedByClient, false
+	}
+	return t
 }

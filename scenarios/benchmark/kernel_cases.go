@@ -6,6 +6,7 @@ import (
 	"github.com/alblab/alblab/analyzers"
 	"github.com/alblab/alblab/analyzers/signatures"
 	"github.com/alblab/alblab/lab"
+	"github.com/alblab/alblab/lab/pki"
 )
 
 // kernelCase is what a program that we did not write does, and what becomes of it.
@@ -20,6 +21,9 @@ type kernelCase struct {
 	conns    int  // connections that the load balancer accepts; 0: one; -1: any number, and some may be left unused
 	raw      bool // its packets never make a connection, so it needs a wire that shows them
 	once     bool // takes long, so it is done once where others are done several times
+	good     bool // on good paths alone: data may be lost before the client's own reset, and whether there was any nobody could say
+	waits    bool // it does nothing until the load balancer's idle timeout
+	kind     pki.Kind
 	byReset  bool // the client's own reset is the last packet, sent once: on a bad path it may be lost
 }
 
@@ -74,6 +78,15 @@ func java(protocol, suite string) []string {
 	return []string{"java", "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-Djdk.tls.client.cipherSuites=" + suite, "-Djdk.tls.client.protocols=" + protocol, "-Djavax.net.ssl.trustStore={dir}/trust.p12", "-Djavax.net.ssl.trustStorePassword=alblab", "-cp", "{dir}", "KernelClient", "https://{host}:{port}/"}
 }
 
+// chromium is the browser without its window. It opens connections ahead, tries again what was refused, and some of what it opens
+// it does not use; it exits with 0 whatever it saw.
+func chromium(name string, more ...string) []string {
+	args := []string{"chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+		"--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE {ip}",
+		"--user-data-dir={dir}/" + name}
+	return append(append(args, more...), "--dump-dom", "https://{host}:{port}/")
+}
+
 func refusedCases() []kernelCase {
 	is := func(name string, l lab.Listener, cause string, args ...string) kernelCase {
 		return kernelCase{name: name, listener: l, stage: analyzers.StageFirstFlight, cause: cause, clear: true, args: args, code: 1}
@@ -121,6 +134,8 @@ func refusedCases() []kernelCase {
 		is("node-suite", modern, suite, node(`maxVersion: 'TLSv1.2', ciphers: 'CAMELLIA128-SHA'`)...),
 		is("java-tls12", only13, version, java("TLSv1.2", "")...),
 		is("java-suite", modern, suite, java("TLSv1.2", "TLS_RSA_WITH_AES_256_GCM_SHA384")...),
+		is("chromium-tls12", only13, version, chromium("chromium-tls12", "--ssl-version-max=tls1.2")...),
+		is("chromium-tls13", fs12, suite, chromium("chromium-tls13", "--ssl-version-min=tls1.3")...), // where TLS 1.3 is not known, its version is read as 1.2
 	}
 	for i := range all {
 		switch c := &all[i]; c.args[0] {
@@ -130,6 +145,8 @@ func refusedCases() []kernelCase {
 			c.code = -1
 		case "ab":
 			c.code, c.conns = -1, -1
+		case "chromium":
+			c.code, c.conns, c.once = -1, -1, true
 		case "java":
 			c.once = true
 		}
@@ -153,17 +170,38 @@ func refusedLaterCases() []kernelCase {
 			}
 			all = append(all, c)
 		}
-		for _, kind := range []string{"expired", "untrusted", "not-yet-valid", "wrong-purpose", "self-signed"} {
-			files := "{dir}/client-" + kind
+		for _, kind := range kernelKinds() {
+			files := "{dir}/client-" + string(kind)
 			c := missing
-			c.cause, c.clear = signatures.ClientCertificateRefused, false
-			c.name, c.args = "curl-"+kind+"-"+v, curlArgs("--tls-max", v, "--cert", files+".pem", "--key", files+"-key.pem")
+			c.cause, c.clear, c.kind = signatures.ClientCertificateRefused, false, kind
+			c.name, c.args = "curl-"+string(kind)+"-"+v, curlArgs("--tls-max", v, "--cert", files+".pem", "--key", files+"-key.pem")
 			all = append(all, c)
-			c.name, c.args = "openssl-"+kind+"-"+v, opensslArgs(o, "-ign_eof", "-cert", files+".pem", "-key", files+"-key.pem")
+			if kind == pki.KindDeepChain {
+				continue // of a file s_client sends the first certificate alone
+			}
+			c.name, c.args = "openssl-"+string(kind)+"-"+v, opensslArgs(o, "-ign_eof", "-cert", files+".pem", "-key", files+"-key.pem")
 			all = append(all, c)
 		}
 	}
 	return all
+}
+
+// kernelKinds are the bad client certificates that the programs send.
+func kernelKinds() []pki.Kind {
+	return []pki.Kind{
+		pki.KindExpired, pki.KindUntrusted, pki.KindNotYetValid, pki.KindWrongPurpose, pki.KindSelfSigned,
+		pki.KindRevoked, pki.KindDeepChain, pki.KindEd25519, pki.KindRejected,
+	}
+}
+
+// logged is the connection log's code of the case's certificate, where it has one of its own.
+func (c *kernelCase) logged() string {
+	for _, k := range pki.Kinds() {
+		if k.Kind == c.kind && k.Code != pki.CodeUnmapped {
+			return k.Code
+		}
+	}
+	return ""
 }
 
 func completedCases() []kernelCase {
@@ -203,12 +241,19 @@ func completedCases() []kernelCase {
 		is("node-12", true, fs12, node(``)...),
 		is("java", false, modern, java("TLSv1.3", "")...),
 		is("java-12", true, fs12, java("TLSv1.2", "")...),
+		is("chromium", false, modern, chromium("chromium", "--ignore-certificate-errors")...),
+		is("chromium-12", true, fs12, chromium("chromium-12", "--ignore-certificate-errors")...),
+		// Requests that never end, of which each gets a little further every second.
+		is("slowhttptest", false, modern, "slowhttptest", "-c", "4", "-r", "4", "-H", "-i", "1", "-l", "4", "-p", "3", "-u", "https://{host}:{port}/"),
 	}
 	for i := range all {
 		c := &all[i]
+		c.waits = c.name == "python-idle"
 		switch c.args[0] {
 		case "ab":
 			c.conns = -1 // it makes one more than it needs, at times
+		case "chromium", "slowhttptest":
+			c.code, c.conns, c.once = -1, -1, true
 		case "java":
 			c.once = true
 		case "openssl", "gnutls-cli", "sh", "wget":
@@ -253,6 +298,7 @@ func leavingCases() []kernelCase {
 		if c.args[0] == "python3" {
 			c.code = 0
 		}
+		c.waits, c.good = c.cause == timeout, c.name == "half-reset"
 		c.byReset = strings.Contains(c.name, "reset") || c.cause == distrust // who leaves with data unread resets
 	}
 	return all
@@ -279,6 +325,7 @@ func silentCases() []kernelCase {
 	}
 	for i := range all {
 		c := &all[i]
+		c.waits = c.cause == waits
 		c.raw = c.cause == half || c.stage == blocked
 		c.clear = c.cause != half // a client that resets while its ACK is lost looks the same
 		c.byReset = c.name == "python-reset" || c.name == "nmap-connect"

@@ -55,7 +55,10 @@ func (m *MixResult) markdown(b *strings.Builder) {
 	if m.Dropped > 0 {
 		where := "on their bad paths the clients did not become what they were to be"
 		if m.Kernel {
-			where = "what their programs saw was not what they were to see; those on good paths are listed below"
+			where = "on the bad paths their programs did not see what they were to see"
+		}
+		if len(m.Odd) > 0 {
+			where += ", and on good ones too, which is a missed goal"
 		}
 		fmt.Fprintf(b, " %d more were carried out and are not judged: %s.", m.Dropped, where)
 	}
@@ -76,7 +79,11 @@ func (m *MixResult) markdown(b *strings.Builder) {
 			n += k
 		}
 		if n > 0 {
-			fmt.Fprintf(b, "- (%s) findings on connections that nobody made: %d, which count against precision\n", s.View, n)
+			of := "that nobody made"
+			if m.Kernel {
+				of = "that the load balancer never accepted, and that have no label"
+			}
+			fmt.Fprintf(b, "- (%s) findings on connections %s: %d, which count against precision\n", s.View, of, n)
 		}
 	}
 	b.WriteString("\n")
@@ -181,7 +188,8 @@ const pageTail = `## What the views cannot do
 - **(c)** shows stages, never a cause, but for what was rejected. After the load balancer's flight it cannot tell a session from a refusal by sizes alone.
 - **completed** speaks of the handshake alone: a session that the connection log calls good may have ended in a refused renegotiation, which
   a capture shows.
-- **(d)** has no word for why a hello was refused or a certificate was missing: all of it is ` + "`Failed:UnmappedConnectionError`" + `. Where a load balancer would
+- **(d)** has no word for why a hello was refused or a certificate was missing: all of it is ` + "`Failed:UnmappedConnectionError`" + `. A certificate that the load
+  balancer cannot read, as one of an Ed25519 key, leaves the same line as none; below TLS 1.3 a capture shows that one was sent. Where a load balancer would
   refuse with an alert and a FIN, and not with the reset that both experiments saw, a client that leaves after the flight cannot be told from one that
   is refused there: no goal is set for the stage.
 - **(e)** cannot look into TLS 1.3: a missing certificate and a broken message, an alert about the server's certificate and any other, are sets. A half-open

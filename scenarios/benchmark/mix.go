@@ -31,7 +31,8 @@ func mixes() []*mix {
 		{
 			name: "unseen", share: 40, unseen: true, idle: 35, ipv6: 0.3, lossy: 0.12, catalogue: true, slow: 0.15,
 			doc: "Real clients' hellos from the catalogue, IPv4 and IPv6, other policies, ports used again behind one address, an eighth of the paths losing, " +
-				"doubling and reordering packets, hellos in many pieces and records, another idle timeout.",
+				"doubling and reordering packets, hellos in many pieces and records, another idle timeout, every kind of client certificate but those of large " +
+				"RSA keys (two codes of the connection log by fault injection: no certificate is known that provokes them).",
 		},
 		{
 			name: "unseen, alert-close", share: 15, unseen: true, idle: 60, ipv6: 0.2, lossy: 0.05, catalogue: true, slow: 0.1, wireProfile: "alert-close",
