@@ -388,7 +388,7 @@ variable "domain" {
 }
 
 variable "flow_log_destination" {
-  description = "Where flow logs go: cloud-watch-logs, or s3 in Parquet, later by some minutes and for Athena: 'alblab run' reads cloud-watch-logs only."
+  description = "Where flow logs go: cloud-watch-logs, or s3 in Parquet, later by some minutes, and which Athena reads too."
   type        = string
   default     = "cloud-watch-logs"
   nullable    = false

@@ -19,10 +19,10 @@ import (
 const analyzeHelp = `Read evidence and say which clients failed, why, and what the findings rest on.
 
 Give a folder or files: a bundle of 'alblab run --out' or 'alblab serve --out',
-or real AWS logs as they come: VPC flow logs, ALB access and connection logs,
-AWS WAF logs, CloudWatch metrics, packet captures; gzip, S3 folders, the JSON of
-'aws logs filter-log-events', exports of CloudWatch Logs. The format is
-recognised by content.
+or real AWS logs as they come: VPC flow logs (text or Parquet), ALB access and
+connection logs, AWS WAF logs, CloudWatch metrics, packet captures; gzip, S3
+folders, the JSON of 'aws logs filter-log-events', exports of CloudWatch Logs.
+The format is recognised by content.
 
 With --listener you say which security policy a port has: then the findings name
 the cure. A bundle of alblab says so itself.

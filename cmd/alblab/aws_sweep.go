@@ -14,8 +14,8 @@ import (
 
 const awsSweepHelp = `List what carries the tag alblab:run in the region: load balancers, trust
 stores, mirror sessions, buckets, networks. With --yes it is deleted, in an
-order that works, and tried again while AWS still holds something. What this
-command cannot delete is listed with the command that can.
+order that works, and tried again while AWS still holds something. What could
+not be deleted is listed with its error and the AWS CLI's command.
 
 Only what has the tag is ever touched, and the dashboard and saved queries
 named after its run. --expired leaves labs whose time is not over; --run names
@@ -100,8 +100,11 @@ func (a *app) printSweep(all []aws.Leftover, format string, deleted bool) error 
 		if l.Error != "" {
 			fmt.Fprintf(a.out, "  not deleted: %s\n", l.Error)
 		}
-		if deleted && l.Command != "" {
+		switch {
+		case deleted && l.Command != "":
 			fmt.Fprintf(a.out, "  %s\n", l.Command)
+		case deleted:
+			fmt.Fprintf(a.out, "  not known to alblab: %s\n", l.ARN)
 		}
 	}
 	if !deleted {

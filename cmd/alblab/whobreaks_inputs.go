@@ -44,7 +44,7 @@ func (a *app) rolloutInputs(ctx context.Context, args []string, s3 *s3Flags) (*r
 				return nil, err
 			}
 		case strings.HasPrefix(arg, "s3://"):
-			if err := in.bucket(ctx, arg, s3); err != nil {
+			if err := a.bucket(ctx, in, arg, s3); err != nil {
 				return nil, err
 			}
 		default:
@@ -118,8 +118,8 @@ func (in *rolloutInputs) stdin(r io.Reader) error {
 	return nil
 }
 
-// bucket lists s3://bucket/prefix.
-func (in *rolloutInputs) bucket(ctx context.Context, url string, o *s3Flags) error {
+// bucket adds what lies under s3://bucket/prefix.
+func (a *app) bucket(ctx context.Context, in *rolloutInputs, url string, o *s3Flags) error {
 	bucket, prefix, err := aws.ParseS3URL(url)
 	if err != nil {
 		return withAWSHint(err)
@@ -129,6 +129,7 @@ func (in *rolloutInputs) bucket(ctx context.Context, url string, o *s3Flags) err
 		return withAWSHint(err)
 	}
 	clients := aws.NewClients(c)
+	a.warnEndpoint(clients, o.endpoint)
 	found, skipped, err := clients.EvidenceObjects(ctx, bucket, prefix)
 	if err != nil {
 		return withAWSHint(err)

@@ -232,7 +232,13 @@ func TestWhoBreaksBucket(t *testing.T) {
 	args := []string{"who-breaks", "--from", "TLS13-1-0-2021-06", "--to", "TLS13-1-2-Res-2021-06", "--region", "us-east-1", "--endpoint-url", srv.URL}
 	require.Equal(t, exitNegative, run(t.Context(), append(args, "s3://logs/AWSLogs/"), strings.NewReader(""), &out, &errs), errs.String())
 	require.Contains(t, out.String(), "Do not change yet: 1 of 3 clients breaks")
+	require.NotContains(t, errs.String(), "not to AWS")
 	out.Reset()
 	require.Equal(t, exitError, run(t.Context(), append(args, "s3://other/"), strings.NewReader(""), &out, &errs))
 	require.Contains(t, errs.String(), "s3://other/")
+
+	t.Setenv("AWS_ENDPOINT_URL", srv.URL) // left over from an emulator
+	args = args[:len(args)-2]
+	require.Equal(t, exitNegative, run(t.Context(), append(args, "s3://logs/AWSLogs/"), strings.NewReader(""), &out, &errs), errs.String())
+	require.Contains(t, errs.String(), "calls go to "+srv.URL+", not to AWS")
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/aws/smithy-go/logging"
 
 	"github.com/alblab/alblab/lab/aws/ec2query"
+	"github.com/alblab/alblab/lab/aws/signed"
 )
 
 // Clients are the services that the lab calls. Each field is an interface of the calls that are made, so that a test can stand
@@ -35,6 +36,14 @@ type Clients struct {
 	WAF        WAF
 	Tags       Tags
 	EC2        EC2
+	// Services of which only leftovers are asked for and deleted; nil: they are not asked.
+	ACM, Athena, Glue, IAM Caller
+}
+
+// Caller is a service without a package of the SDK's, through lab/aws/signed.
+type Caller interface {
+	Query(ctx context.Context, action string, params map[string][]string, out any) error
+	JSON(ctx context.Context, action string, in, out any) error
 }
 
 // STS is AWS Security Token Service.
@@ -150,7 +159,8 @@ func NewClients(c sdk.Config) *Clients {
 		Region: c.Region, Endpoint: endpoint,
 		STS: sts.NewFromConfig(c), ELB: elb.NewFromConfig(c), Logs: cloudwatchlogs.NewFromConfig(c),
 		CloudWatch: cloudwatch.NewFromConfig(c), WAF: wafv2.NewFromConfig(c), Tags: resourcegroupstaggingapi.NewFromConfig(c),
-		EC2: ec2Client{ec2query.New(c)},
+		EC2: ec2Client{ec2query.New(c)}, ACM: signed.New(c, signed.ACM()), Athena: signed.New(c, signed.Athena()),
+		Glue: signed.New(c, signed.Glue()), IAM: signed.New(c, signed.IAM()),
 		// bucket.127.0.0.1 is no host: an endpoint of one's own is asked by path.
 		S3: s3.NewFromConfig(c, func(o *s3.Options) {
 			o.UsePathStyle = endpoint != ""

@@ -77,6 +77,9 @@ func (c *Clients) Leftovers(ctx context.Context, run string) ([]Leftover, error)
 	if all, err = c.withUntagged(ctx, run, all); err != nil {
 		return nil, err
 	}
+	if all, err = c.withRoles(ctx, run, all); err != nil {
+		return nil, err
+	}
 	slices.SortStableFunc(all, func(a, b Leftover) int {
 		return orderOf(a.Kind) - orderOf(b.Kind)
 	})
@@ -194,8 +197,7 @@ func ec2Delete(action, parameter string) func(context.Context, *Clients, *Leftov
 	}
 }
 
-// deleters are the kinds that a lab has, in the order in which they can be deleted. A kind without a function is listed with
-// its command.
+// deleters are the kinds that a lab has, in the order in which they can be deleted.
 func deleters() []deleter {
 	return []deleter{
 		{kind: "ec2 traffic-mirror-session", command: "aws ec2 delete-traffic-mirror-session --traffic-mirror-session-id %s", delete: func(ctx context.Context, c *Clients, l *Leftover) error {
@@ -217,7 +219,7 @@ func deleters() []deleter {
 		}},
 		{kind: "wafv2 webacl", command: "aws wafv2 delete-web-acl --scope REGIONAL --name %n --id %i --lock-token <TOKEN>  # get-web-acl has the token", delete: deleteWebACL},
 		{kind: "wafv2 ipset", command: "aws wafv2 delete-ip-set --scope REGIONAL --name %n --id %i --lock-token <TOKEN>  # get-ip-set has the token", delete: deleteIPSet},
-		{kind: "acm certificate", command: "aws acm delete-certificate --certificate-arn %a"},
+		{kind: "acm certificate", command: "aws acm delete-certificate --certificate-arn %a", delete: deleteCertificate},
 		{kind: "ec2 instance", command: "aws ec2 terminate-instances --instance-ids %s", delete: ec2Delete("TerminateInstances", "InstanceId.1")},
 		{kind: "ec2 volume", with: true}, // with its instance
 		{kind: "ec2 vpc-flow-log", command: "aws ec2 delete-flow-logs --flow-log-ids %s", delete: ec2Delete("DeleteFlowLogs", "FlowLogId.1")},
@@ -228,10 +230,10 @@ func deleters() []deleter {
 		{kind: "cloudwatch alarm", command: "aws cloudwatch delete-alarms --alarm-names %s", delete: deleteAlarm},
 		{kind: "cloudwatch dashboard", command: "aws cloudwatch delete-dashboards --dashboard-names %s", delete: deleteDashboard},
 		{kind: "logs query-definition", command: "aws logs delete-query-definition --query-definition-id %s", delete: deleteQuery},
-		{kind: "athena workgroup", command: "aws athena delete-work-group --work-group %s --recursive-delete-option"},
-		{kind: "glue database", command: "aws glue delete-database --name %s"},
-		{kind: "iam instance-profile", command: "aws iam delete-instance-profile --instance-profile-name %s  # first remove-role-from-instance-profile"},
-		{kind: "iam role", command: "aws iam delete-role --role-name %s  # first delete-role-policy and detach-role-policy"},
+		{kind: "athena workgroup", command: "aws athena delete-work-group --work-group %s --recursive-delete-option", delete: deleteWorkgroup},
+		{kind: "glue database", command: "aws glue delete-database --name %s", delete: deleteDatabase}, // with its tables
+		{kind: "iam instance-profile", command: "aws iam delete-instance-profile --instance-profile-name %s  # first remove-role-from-instance-profile", delete: deleteProfile},
+		{kind: "iam role", command: "aws iam delete-role --role-name %s  # first delete-role-policy and detach-role-policy", delete: deleteRole},
 		{kind: "ec2 network-interface", command: "aws ec2 delete-network-interface --network-interface-id %s", delete: ec2Delete("DeleteNetworkInterface", "NetworkInterfaceId")},
 		{kind: "ec2 vpc-endpoint", command: "aws ec2 delete-vpc-endpoints --vpc-endpoint-ids %s", delete: ec2Delete("DeleteVpcEndpoints", "VpcEndpointId.1")},
 		{kind: "ec2 security-group", command: "aws ec2 delete-security-group --group-id %s", delete: ec2Delete("DeleteSecurityGroup", "GroupId")},
@@ -241,6 +243,23 @@ func deleters() []deleter {
 		{kind: "ec2 internet-gateway", command: "aws ec2 delete-internet-gateway --internet-gateway-id %s  # detach it first", delete: deleteGateway},
 		{kind: "ec2 vpc", command: "aws ec2 delete-vpc --vpc-id %s", delete: ec2Delete("DeleteVpc", "VpcId")},
 	}
+}
+
+// KindOfLeftover is what sweep knows of a kind of resource.
+type KindOfLeftover struct {
+	Name    string // as Leftover.Kind
+	Command string // of the AWS CLI, with %s, %a, %n and %i for what names the resource
+	Deleted bool   // Sweep can delete it
+	With    bool   // it goes with what it is part of
+}
+
+// Kinds lists what Sweep knows, in the order in which it can be deleted.
+func Kinds() []KindOfLeftover {
+	var all []KindOfLeftover
+	for _, d := range deleters() {
+		all = append(all, KindOfLeftover{d.kind, d.command, d.delete != nil, d.with})
+	}
+	return all
 }
 
 func deleterOf(kind string) (int, *deleter) {
@@ -333,7 +352,7 @@ func Undeleted(all []Leftover) []Leftover {
 // docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DeleteTrustStore.html).
 func Passing() []string {
 	return []string{"BucketNotEmpty", "DependencyViolation", "ResourceInUse", "TrafficMirrorTargetInUse", "TrafficMirrorFilterInUse", "TrustStoreInUse",
-		"OperationAborted", "Throttling", "WAFAssociatedItem", "WAFUnavailableEntity"}
+		"OperationAborted", "Throttling", "WAFAssociatedItem", "WAFUnavailableEntity", "DeleteConflict"}
 }
 
 // passes reports whether deleting may work later: also after an error of the service's or of the network's.

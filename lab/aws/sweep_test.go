@@ -2,7 +2,14 @@ package aws_test
 
 import (
 	"context"
+	"encoding/json"
+	"encoding/xml"
 	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +27,7 @@ import (
 
 	"github.com/alblab/alblab/lab/aws"
 	"github.com/alblab/alblab/lab/aws/ec2query"
+	"github.com/alblab/alblab/lab/aws/signed"
 	"github.com/alblab/alblab/lab/awsapi"
 )
 
@@ -185,9 +193,19 @@ func TestLeftoverCommands(t *testing.T) {
 		"arn:aws:wafv2:us-east-1:111122223333:regional/webacl/alblab-0a1b2c3d/11111111-2222", "arn:aws:wafv2:us-east-1:111122223333:regional/ipset/alblab-0a1b2c3d/33333333-4444",
 		"arn:aws:cloudwatch:us-east-1:111122223333:alarm:alblab-0a1b2c3d-tls", "arn:aws:athena:us-east-1:111122223333:workgroup/alblab-0a1b2c3d",
 		"arn:aws:glue:us-east-1:111122223333:database/alblab_0a1b2c3d", "arn:aws:iam::111122223333:instance-profile/alblab-0a1b2c3d",
-		"arn:aws:ec2:us-east-1:111122223333:volume/vol-1",
+		"arn:aws:ec2:us-east-1:111122223333:volume/vol-1", "arn:aws:acm:us-east-1:111122223333:certificate/12345678-1234",
 	}}, &watching{}
-	c := &aws.Clients{Region: "us-east-1", Tags: f, EC2: f, CloudWatch: w, Logs: watchingLogs{w: w}, WAF: w}
+	iam := &asked{answers: map[string]string{
+		"GetRole alblab-0a1b2c3d-mirror": `<R><GetRoleResult><Role><Arn>arn:aws:iam::111122223333:role/alblab-0a1b2c3d-mirror</Arn>
+<Tags><member><Key>alblab:run</Key><Value>0a1b2c3d</Value></member></Tags></Role></GetRoleResult></R>`,
+		"GetRole alblab-0a1b2c3d-flow-log": `<R><GetRoleResult><Role><Arn>arn:aws:iam::111122223333:role/alblab-0a1b2c3d-flow-log</Arn></Role></GetRoleResult></R>`,
+		"GetInstanceProfile alblab-0a1b2c3d": `<R><GetInstanceProfileResult><InstanceProfile><Roles><member><RoleName>alblab-0a1b2c3d-mirror</RoleName></member></Roles>
+</InstanceProfile></GetInstanceProfileResult></R>`,
+		"ListRolePolicies alblab-0a1b2c3d-mirror":         `<R><ListRolePoliciesResult><PolicyNames><member>upload</member></PolicyNames></ListRolePoliciesResult></R>`,
+		"ListAttachedRolePolicies alblab-0a1b2c3d-mirror": `<R><ListAttachedRolePoliciesResult><AttachedPolicies><member><PolicyArn>arn:ssm</PolicyArn></member></AttachedPolicies></ListAttachedRolePoliciesResult></R>`,
+	}}
+	acm, athena, glue := &asked{}, &asked{}, &asked{}
+	c := &aws.Clients{Region: "us-east-1", Tags: f, EC2: f, CloudWatch: w, Logs: watchingLogs{w: w}, WAF: w, IAM: iam, ACM: acm, Athena: athena, Glue: glue}
 	all, err := c.Leftovers(t.Context(), "")
 	require.NoError(t, err)
 	got := map[string]string{}
@@ -205,12 +223,90 @@ func TestLeftoverCommands(t *testing.T) {
 		"athena workgroup alblab-0a1b2c3d":           "aws athena delete-work-group --work-group alblab-0a1b2c3d --recursive-delete-option",
 		"glue database alblab_0a1b2c3d":              "aws glue delete-database --name alblab_0a1b2c3d",
 		"iam instance-profile alblab-0a1b2c3d":       "aws iam delete-instance-profile --instance-profile-name alblab-0a1b2c3d  # first remove-role-from-instance-profile",
+		"iam role alblab-0a1b2c3d-mirror":            "aws iam delete-role --role-name alblab-0a1b2c3d-mirror  # first delete-role-policy and detach-role-policy",
+		"acm certificate 12345678-1234":              "aws acm delete-certificate --certificate-arn arn:aws:acm:us-east-1:111122223333:certificate/12345678-1234",
 		"ec2 volume vol-1":                           "",
-	}, got)
+	}, got, "the role without the tag is no leftover")
+	files, err := filepath.Glob("../../terraform/modules/*/main.tf")
+	require.NoError(t, err)
+	roles := 0
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, m := range regexp.MustCompile(`(?s)resource "aws_iam_(role|instance_profile)" "\w+" \{.*?\bname +(?:= +)"\$\{var\.name\}-([a-z-]+)"`).FindAllStringSubmatch(string(b), -1) {
+			roles++
+			require.Contains(t, iam.calls, map[string]string{"role": "GetRole", "instance_profile": "GetInstanceProfile"}[m[1]]+" alblab-0a1b2c3d-"+m[2], file)
+		}
+	}
+	require.Equal(t, 3, roles)
+	iam.calls = nil
 	err = c.Sweep(t.Context(), all, &steps{now: time.Unix(0, 0)}, time.Hour, nil)
 	require.Equal(t, []string{"alblab-0a1b2c3d 11111111-2222 token-1", "alblab-0a1b2c3d 33333333-4444 token-2", "alblab-0a1b2c3d-tls", "alblab-0a1b2c3d", "q-1", "q-2"}, w.gone)
-	require.Len(t, strings.Split(err.Error(), "\n"), 3, "workgroup, database, profile: by hand")
-	require.Len(t, aws.Undeleted(all), 3)
+	require.NoError(t, err)
+	require.Empty(t, aws.Undeleted(all))
+	require.Equal(t, []string{`DeleteCertificate {"CertificateArn":"arn:aws:acm:us-east-1:111122223333:certificate/12345678-1234"}`}, acm.calls)
+	require.Equal(t, []string{`DeleteWorkGroup {"RecursiveDeleteOption":true,"WorkGroup":"alblab-0a1b2c3d"}`}, athena.calls)
+	require.Equal(t, []string{`DeleteDatabase {"Name":"alblab_0a1b2c3d"}`}, glue.calls)
+	require.Equal(t, []string{
+		"GetInstanceProfile alblab-0a1b2c3d", "RemoveRoleFromInstanceProfile alblab-0a1b2c3d alblab-0a1b2c3d-mirror", "DeleteInstanceProfile alblab-0a1b2c3d",
+		"ListRolePolicies alblab-0a1b2c3d-mirror", "ListAttachedRolePolicies alblab-0a1b2c3d-mirror", "DeleteRolePolicy upload alblab-0a1b2c3d-mirror",
+		"DetachRolePolicy arn:ssm alblab-0a1b2c3d-mirror", "DeleteRole alblab-0a1b2c3d-mirror",
+	}, iam.calls)
+}
+
+// asked is a service that notes its calls, Query's with the values of their parameters in the order of their names. Without an
+// answer for a question it knows no such thing.
+type asked struct {
+	answers map[string]string
+	calls   []string
+}
+
+func (a *asked) Query(_ context.Context, action string, params map[string][]string, out any) error {
+	call := action
+	for _, name := range slices.Sorted(maps.Keys(params)) {
+		call += " " + params[name][0]
+	}
+	a.calls = append(a.calls, call)
+	if text, ok := a.answers[call]; ok {
+		return xml.Unmarshal([]byte(text), out)
+	}
+	if strings.HasPrefix(action, "Get") || strings.HasPrefix(action, "List") {
+		return &signed.Error{Action: action, Code: "NoSuchEntity", Status: 404}
+	}
+	return nil
+}
+
+func (a *asked) JSON(_ context.Context, action string, in, _ any) error {
+	b, err := json.Marshal(in)
+	a.calls = append(a.calls, action+" "+string(b))
+	if a.answers != nil {
+		return &signed.Error{Action: action, Code: "InvalidRequestException", Message: a.answers[action], Status: 400}
+	}
+	return err
+}
+
+// TestSweepGoneWorkgroup: Athena has no code of its own for a workgroup that is not there.
+func TestSweepGoneWorkgroup(t *testing.T) {
+	l := func() []aws.Leftover { return []aws.Leftover{{ARN: "a", Kind: "athena workgroup", ID: "w"}} }
+	c := &aws.Clients{Athena: &asked{answers: map[string]string{"DeleteWorkGroup": "WorkGroup w is not found."}}}
+	require.NoError(t, c.Sweep(t.Context(), l(), &steps{}, time.Minute, nil))
+	c.Athena = &asked{answers: map[string]string{"DeleteWorkGroup": "WorkGroup w is not empty"}}
+	require.ErrorContains(t, c.Sweep(t.Context(), l(), &steps{}, time.Minute, nil), "is not empty")
+	require.ErrorContains(t, new(aws.Clients).Sweep(t.Context(), l(), &steps{}, time.Minute, nil), "cannot be called")
+}
+
+// TestEveryKindHasACommand: whatever sweep lists and knows, it can say how to delete.
+func TestEveryKindHasACommand(t *testing.T) {
+	known := 0
+	for _, kind := range aws.Kinds() {
+		known++
+		if kind.With {
+			continue
+		}
+		require.Regexp(t, `^aws [a-z0-9]+ [a-z-]+ `, kind.Command, kind.Name)
+		require.True(t, kind.Deleted, "%s is deleted by the command itself", kind.Name)
+	}
+	require.Greater(t, known, 25)
 }
 
 func TestSettled(t *testing.T) {
@@ -268,7 +364,7 @@ func TestSweep(t *testing.T) {
 	}
 	all := []aws.Leftover{
 		mk("ec2 traffic-mirror-session", "tms-1"), mk("elasticloadbalancing loadbalancer", "app/a/1"), mk("elasticloadbalancing listener", "app/a/1/2"),
-		mk("acm certificate", "c"), mk("ec2 vpc", "vpc-1"),
+		mk("kinesis stream", "c"), mk("ec2 vpc", "vpc-1"),
 	}
 	clock := &steps{now: time.Unix(0, 0)}
 	var told []string

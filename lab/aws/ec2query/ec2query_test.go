@@ -172,20 +172,3 @@ func TestCreateMirrorSession(t *testing.T) {
 		require.Equal(t, v, form.Get(k), k)
 	}
 }
-
-func TestEndpoints(t *testing.T) {
-	for region, want := range map[string]string{"eu-west-1": "https://ec2.eu-west-1.amazonaws.com/", "cn-north-1": "https://ec2.cn-north-1.amazonaws.com.cn/"} {
-		require.Equal(t, want, New(aws.Config{Region: region}).endpoint)
-	}
-}
-
-func FuzzReadError(f *testing.F) {
-	f.Add(503, []byte(throttled))
-	f.Add(400, []byte("<Response><Errors></Errors></Response>"))
-	f.Fuzz(func(t *testing.T, status int, b []byte) {
-		var e *Error
-		if err := readError("X", status, b); !errors.As(err, &e) {
-			t.Fatalf("error type %T", err)
-		}
-	})
-}

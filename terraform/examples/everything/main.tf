@@ -5,9 +5,7 @@
 #   export TF_VAR_allowed_account_ids='["111122223333"]' TF_VAR_allowed_cidrs='["198.51.100.7/32"]'
 #   export TF_VAR_domain='{"name":"lab.example.com","zone_id":"Z0123456789ABCDEFGHIJ"}'
 #   terraform init && terraform apply
-#
-# Flow logs are Parquet in S3 here, which Athena reads and "alblab run" does not: take another example for that.
-#
+#   terraform output -json lab >outputs.json    # for "alblab run --lab aws --outputs outputs.json"
 #   terraform destroy
 
 provider "aws" {
@@ -54,7 +52,7 @@ module "lab" {
 
   mirror = {}
 
-  # Minutes later than CloudWatch Logs, and for Athena.
+  # Minutes later than CloudWatch Logs; Athena reads it.
   flow_log_destination = "s3"
   waf_log_destination  = "s3"
 }
