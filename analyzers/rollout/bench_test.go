@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -75,9 +76,11 @@ func (r *logReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+var benchLines = flag.Int("lines", 10_000_000, "how many lines BenchmarkConnectionLog reads")
+
 // BenchmarkConnectionLog answers who breaks from ten million lines of a connection log; run it with -benchtime 1x.
 func BenchmarkConnectionLog(b *testing.B) {
-	const lines = 10_000_000
+	lines := *benchLines
 	from, err := policy.ByName("TLS13-1-0-2021-06")
 	require.NoError(b, err)
 	to, err := policy.ByName("TLS13-1-2-Res-PQ-2025-09")

@@ -71,10 +71,12 @@ func (r *reader) conversation(v *capture.Conversation, file uint32) {
 		t = c.byAddress(addr)
 	} else {
 		t = c.byName(KindJA4, ja4)
-		t.addrs = addExample(t.addrs, addr.String())
+		n := t.known()
+		n.addrs = addExample(n.addrs, addr.String())
 	}
-	if v.Hello != nil {
-		t.names = addExample(t.names, v.Hello.ServerName)
+	if v.Hello != nil && v.Hello.ServerName != "" {
+		n := t.known()
+		n.names = addExample(n.names, v.Hello.ServerName)
 	}
 	t.seen(at)
 	t.use(offer, 1)

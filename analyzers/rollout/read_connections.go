@@ -112,14 +112,18 @@ func (t *terms) offer(c *collector, b *connlog.Brief) (offer int, bad string) {
 	if failed(b.VerifyStatus) {
 		return c.offerSeen(Seen{Failed: true}), ""
 	}
+	if t.last.is(b) { // as a rule
+		return t.last.offer, ""
+	}
 	t.setKey(b.TLSProtocol, b.TLSCipher, b.KeyExchange)
-	if id, ok := t.offers[string(t.key)]; ok {
-		return id, ""
+	if found := t.offers[string(t.key)]; found != nil {
+		t.last = found
+		return found.offer, ""
 	}
 	s, bad := t.seen(b.TLSProtocol, b.TLSCipher, b.KeyExchange)
 	offer = c.offerSeen(s)
 	if len(t.offers) < maxTerms {
-		t.offers[string(t.key)] = offer
+		t.offers[string(t.key)] = &lineOffer{string(b.TLSProtocol), string(b.TLSCipher), string(b.KeyExchange), offer}
 	}
 	return offer, bad
 }
@@ -143,14 +147,25 @@ func (r *reader) isCaptured(ip netip.Addr, port uint16, at int64) bool {
 
 // terms knows the texts of logs.
 type terms struct {
-	known  map[string]Seen // by protocol, blank, cipher, blank, group
-	offers map[string]int  // by the same
+	known  map[string]Seen       // by protocol, blank, cipher, blank, group
+	offers map[string]*lineOffer // by the same
 	key    []byte
 	bad    map[string]bool
+	last   *lineOffer
+}
+
+// lineOffer is the number of the offer behind the three texts of a line.
+type lineOffer struct {
+	protocol, cipher, group string
+	offer                   int
+}
+
+func (l *lineOffer) is(b *connlog.Brief) bool {
+	return l.protocol != "" && l.cipher == string(b.TLSCipher) && l.group == string(b.KeyExchange) && l.protocol == string(b.TLSProtocol)
 }
 
 func newTerms() *terms {
-	return &terms{known: map[string]Seen{}, offers: map[string]int{}, bad: map[string]bool{}}
+	return &terms{known: map[string]Seen{}, offers: map[string]*lineOffer{}, last: &lineOffer{}, bad: map[string]bool{}}
 }
 
 func (t *terms) setKey(protocol, cipher, group []byte) {

@@ -69,8 +69,8 @@ func (w *requestWorker) count(c *collector, b block, rec *accesslog.Record) {
 	agent := strings.ToValidUTF8(rec.UserAgent, "\ufffd")
 	if w.hasConnection(rec.ELB, at) {
 		if addr.IsValid() && agent != "" && (c.by == ByAuto || c.by == ByAddress || c.by == ByNetwork || c.by == ByUserAgent) {
-			t := c.byAddress(addr)
-			t.agents = addExample(t.agents, strings.Clone(agent))
+			n := c.byAddress(addr).known()
+			n.agents = addExample(n.agents, agent)
 		}
 		c.stats.Repeated++
 		return
@@ -87,10 +87,12 @@ func (w *requestWorker) count(c *collector, b block, rec *accesslog.Record) {
 	switch {
 	case agent == "" && addr.IsValid(), c.by == ByAddress, c.by == ByNetwork:
 		t = c.byAddress(addr)
-		t.agents = addExample(t.agents, strings.Clone(agent))
+		n := t.known()
+		n.agents = addExample(n.agents, agent)
 	default:
 		t = c.byName(KindUserAgent, strings.Clone(cut(agent)))
-		t.addrs = addExample(t.addrs, addr.String())
+		n := t.known()
+		n.addrs = addExample(n.addrs, addr.String())
 	}
 	t.seen(at)
 	t.use(c.offerSeen(s), 1)

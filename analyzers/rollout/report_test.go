@@ -121,8 +121,8 @@ func TestManyUses(t *testing.T) {
 	to := map[int]*tally{}
 	mergeInto(to, map[int]*tally{1: b}, ids)
 	mergeInto(to, map[int]*tally{1: a}, ids)
-	require.Len(t, to[1].uses, len(ids))
-	for _, u := range to[1].uses {
+	require.Len(t, to[1].all(), len(ids))
+	for _, u := range to[1].all() {
 		require.EqualValues(t, 6, u.Connections)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/alblab/alblab/lab/wire"
@@ -100,15 +101,32 @@ func addExample(list []string, s string) []string {
 	if s == "" || len(list) == fewExamples || slices.Contains(list, s) {
 		return list
 	}
-	return append(list, s)
+	return append(list, strings.Clone(s)) // it may be a part of a whole line
 }
 
-// tally is a client while it is counted.
+// manyUses is from where on the uses of a client are looked up: nobody needs so many, but who scans does.
+const manyUses = 32
+
+// tally is a client while it is counted. It fits a line of the processor's cache, since a log of many clients finds none of them there.
 type tally struct {
-	first, last          int64 // nanoseconds since 1970
-	uses                 []Use
+	first, last int64 // nanoseconds since 1970
+	main        Use   // the offer that was seen first; no connections: none was
+	uses        []Use // the others
+	more        *known
+}
+
+// known is what few clients need.
+type known struct {
 	at                   map[int]int // where in uses an offer is, once there are many
 	agents, addrs, names []string
+}
+
+// known returns what else is known, to be added to.
+func (t *tally) known() *known {
+	if t.more == nil {
+		t.more = new(known)
+	}
+	return t.more
 }
 
 func (t *tally) seen(at int64) {
@@ -118,39 +136,50 @@ func (t *tally) seen(at int64) {
 	t.last = max(t.last, at)
 }
 
-// manyUses is from where on the uses of a client are looked up: nobody needs so many, but who scans does.
-const manyUses = 32
-
 func (t *tally) use(offer int, n int64) {
-	if t.at != nil {
-		if i, ok := t.at[offer]; ok {
+	if t.main.Offer == offer || t.main.Connections == 0 {
+		t.main.Offer = offer
+		t.main.Connections += n
+		return
+	}
+	if len(t.uses) >= manyUses {
+		at := t.known().at
+		if i, ok := at[offer]; ok {
 			t.uses[i].Connections += n
 			return
 		}
-		t.at[offer] = len(t.uses)
-	} else {
-		for i := range t.uses {
-			if t.uses[i].Offer == offer {
-				t.uses[i].Connections += n
-				return
-			}
+		at[offer] = len(t.uses)
+		t.uses = append(t.uses, Use{offer, n})
+		return
+	}
+	for i := range t.uses {
+		if t.uses[i].Offer == offer {
+			t.uses[i].Connections += n
+			return
 		}
 	}
 	t.uses = append(t.uses, Use{offer, n})
-	if t.at == nil {
-		t.index()
-	}
+	t.index()
 }
 
-// index makes at anew.
+// index makes known.at anew, if there are enough uses for it.
 func (t *tally) index() {
 	if len(t.uses) < manyUses {
 		return
 	}
-	t.at = make(map[int]int, 2*len(t.uses))
+	at := make(map[int]int, 2*len(t.uses))
 	for i, u := range t.uses {
-		t.at[u.Offer] = i
+		at[u.Offer] = i
 	}
+	t.known().at = at
+}
+
+// all returns every use.
+func (t *tally) all() []Use {
+	if t.main.Connections == 0 {
+		return nil
+	}
+	return append([]Use{t.main}, t.uses...)
 }
 
 type clientKey struct {
@@ -276,6 +305,7 @@ func mergeInto[K comparable](to, from map[K]*tally, ids []int) {
 	for k, d := range from {
 		c := to[k]
 		if c == nil {
+			d.main.Offer = ids[d.main.Offer]
 			for i := range d.uses {
 				d.uses[i].Offer = ids[d.uses[i].Offer]
 			}
@@ -287,18 +317,24 @@ func mergeInto[K comparable](to, from map[K]*tally, ids []int) {
 			c.seen(d.first)
 			c.seen(d.last)
 		}
-		for _, u := range d.uses {
+		for _, u := range d.all() {
 			c.use(ids[u.Offer], u.Connections)
 		}
-		for _, s := range d.agents {
-			c.agents = addExample(c.agents, s)
+		if d.more != nil {
+			c.known().add(d.more)
 		}
-		for _, s := range d.addrs {
-			c.addrs = addExample(c.addrs, s)
-		}
-		for _, s := range d.names {
-			c.names = addExample(c.names, s)
-		}
+	}
+}
+
+func (n *known) add(m *known) {
+	for _, s := range m.agents {
+		n.agents = addExample(n.agents, s)
+	}
+	for _, s := range m.addrs {
+		n.addrs = addExample(n.addrs, s)
+	}
+	for _, s := range m.names {
+		n.names = addExample(n.names, s)
 	}
 }
 
@@ -306,13 +342,17 @@ func mergeInto[K comparable](to, from map[K]*tally, ids []int) {
 func (c *collector) traffic() *Traffic {
 	t := &Traffic{Offers: c.offers, Stats: c.stats}
 	add := func(kind ClientKind, name string, from *tally) {
-		if len(from.uses) == 0 {
+		uses := from.all()
+		if len(uses) == 0 {
 			return // of an address, nothing but a user agent
 		}
-		slices.SortFunc(from.uses, func(a, b Use) int {
+		slices.SortFunc(uses, func(a, b Use) int {
 			return cmp.Or(cmp.Compare(b.Connections, a.Connections), c.offers[a.Offer].compare(&c.offers[b.Offer]))
 		})
-		cl := &Client{Kind: kind, Name: name, Uses: from.uses, Agents: from.agents, Addresses: from.addrs, ServerNames: from.names}
+		cl := &Client{Kind: kind, Name: name, Uses: uses}
+		if n := from.more; n != nil {
+			cl.Agents, cl.Addresses, cl.ServerNames = n.agents, n.addrs, n.names
+		}
 		if from.first != 0 {
 			cl.First, cl.Last = time.Unix(0, from.first).UTC(), time.Unix(0, from.last).UTC()
 		}

@@ -61,6 +61,32 @@ func TestBrief(t *testing.T) {
 	}
 }
 
+// TestToken: where a field ends, byte by byte, wherever it stands among eight.
+func TestToken(t *testing.T) {
+	for length := range 20 {
+		for at := range length {
+			for c := range 256 {
+				line := bytes.Repeat([]byte{'x'}, length)
+				for i := range at { // bytes that are near the limits, and of other scripts
+					line[i] = []byte{'!', '~', 0x80, 0xff}[i%4]
+				}
+				line[at] = byte(c)
+				field, rest := token(line)
+				switch {
+				case at == 0 && (c <= ' ' || c == 0x7f || c == '"'), c < ' ', c == 0x7f:
+					require.Nil(t, field)
+				case c == ' ':
+					require.Equal(t, line[:at], field)
+					require.Equal(t, line[at+1:], rest)
+				default:
+					require.Equal(t, line, field)
+					require.Empty(t, rest)
+				}
+			}
+		}
+	}
+}
+
 func FuzzBrief(f *testing.F) {
 	for _, line := range briefSeeds(f) {
 		f.Add(line)
