@@ -173,6 +173,12 @@ func (q *Question) client(c *Client, t *Traffic, verdicts []Judgement, guesses *
 	if len(out.Reasons) > 0 {
 		first := &out.Reasons[0]
 		out.Reason, out.Why, out.Cure = first.Reason, first.Why, first.Cure
+		for _, u := range c.Uses { // the one that it is about
+			if v := &verdicts[u.Offer]; !v.Fails && v.Effect == first.Effect && v.Reason == first.Reason && v.Why == first.Why {
+				out.Seen = t.Offers[u.Offer].seen(q)
+				break
+			}
+		}
 	}
 	return out
 }

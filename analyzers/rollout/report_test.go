@@ -127,6 +127,17 @@ func TestManyUses(t *testing.T) {
 	}
 }
 
+// TestAgentsAlone: an access log all of whose connections a connection log has gives nothing but user agents.
+func TestAgentsAlone(t *testing.T) {
+	connections := connection(0, "198.51.100.1", "TLSv1.2", gcm, "secp256r1", "Success") + connection(9, "198.51.100.1", "TLSv1.2", gcm, "secp256r1", "Success")
+	requests := request(1, "198.51.100.1", "curl/8.0", "TLSv1.2", gcm) + request(2, "203.0.113.9", "other/1.0", "TLSv1.2", gcm)
+	traffic, err := Read(t.Context(), []Input{text(evidence.KindConnection, connections), text(evidence.KindAccess, requests)}, nil)
+	require.NoError(t, err)
+	require.Len(t, traffic.Clients, 1)
+	require.Equal(t, []string{"curl/8.0"}, traffic.Clients[0].Agents)
+	require.EqualValues(t, 2, traffic.Stats.Repeated)
+}
+
 // TestNobodyConnects: where all fail today, nothing is called safe.
 func TestNobodyConnects(t *testing.T) {
 	traffic, err := Read(t.Context(), []Input{text(evidence.KindConnection, connection(0, "198.51.100.1", "", "", "", "Failed:UnmappedConnectionError"))}, nil)

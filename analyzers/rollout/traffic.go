@@ -305,7 +305,9 @@ func mergeInto[K comparable](to, from map[K]*tally, ids []int) {
 	for k, d := range from {
 		c := to[k]
 		if c == nil {
-			d.main.Offer = ids[d.main.Offer]
+			if d.main.Connections > 0 {
+				d.main.Offer = ids[d.main.Offer]
+			}
 			for i := range d.uses {
 				d.uses[i].Offer = ids[d.uses[i].Offer]
 			}

@@ -17,7 +17,8 @@ policy that would keep everyone.
 
 INPUT is any mixture of packet captures, ALB connection logs and ALB access
 logs: files, folders, gzip, S3 folders as AWS writes them, s3://BUCKET/PREFIX, -
-for standard input. --catalog adds some 150 real clients.
+for standard input. --catalog asks about some 150 real clients, in place of
+traffic, or beside it in a line of their own.
 
   capture         settles it: the whole offer is there
   connection log  settles much: version, cipher suite and group that were chosen
