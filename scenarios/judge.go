@@ -203,7 +203,11 @@ func (j *judgement) canary(p *pair) {
 		fail("a WAF record")
 	}
 	if p.finding == nil || p.finding.Signature != "completed" {
-		j.differ(FactCanary, "the finding completed", "another")
+		found := "none"
+		if p.finding != nil {
+			found = p.finding.Signature + ": " + p.finding.Message
+		}
+		j.differ(FactCanary, "the finding completed", found)
 	}
 }
 

@@ -3,6 +3,7 @@ package scenarios
 import (
 	"context"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -152,6 +153,30 @@ func TestAbsenceNeedsCanary(t *testing.T) {
 	require.Equal(t, Fail, v.Verdict)
 	require.Len(t, v.Reasons, 1, v.Story())
 	require.Equal(t, FactCanary, v.Reasons[0].Fact)
+}
+
+// TestOwnAddressOnTheReputationList: where AWS WAF blocks what should pass, the story names the rule, at the step and at the canary.
+func TestOwnAddressOnTheReputationList(t *testing.T) {
+	start := func(ctx context.Context, spec lab.Spec) (lab.Lab, error) {
+		own := lab.Embedded{}
+		if spec.Embedded != nil {
+			own = *spec.Embedded
+		}
+		own.IPReputation = []netip.Prefix{netip.MustParsePrefix("203.0.113.10/32")}
+		spec.Embedded = &own
+		return embedded.Start(ctx, spec, nil)
+	}
+	r, err := Run(t.Context(), Options{Start: start, Scenarios: []*Scenario{experiment2()}})
+	require.NoError(t, err)
+	v := r.Scenarios[0]
+	require.Equal(t, Fail, v.Verdict)
+	named := map[Fact]bool{}
+	for _, x := range v.Reasons {
+		if strings.HasPrefix(x.Found, "waf-blocked: ") && strings.Contains(x.Found, "by rule AWS-AWSManagedRulesAmazonIpReputationList") {
+			named[x.Fact] = true
+		}
+	}
+	require.Equal(t, map[Fact]bool{FactFinding: true, FactCanary: true}, named, v.Story())
 }
 
 // TestSkip: what the lab lacks is a counted skip with its reason, neither a pass nor silence.

@@ -69,6 +69,20 @@ func (l *Lab) request(ctx context.Context, listener string, at netip.Addr, path 
 	return 0, fmt.Errorf("%w from listener %s: %w", errNotServed, listener, err)
 }
 
+// passesWAF makes one request before anything is waited for. AWS does not publish its IP reputation list, so that only an answer tells
+// whether this machine is on it; and where requests are blocked, the canaries are, and no scenario can pass.
+func (l *Lab) passesWAF(ctx context.Context) error {
+	if l.c.Outputs.WAF == nil {
+		return nil
+	}
+	status, err := l.request(ctx, l.order()[0], netip.Addr{}, l.nextPath("hello"), true)
+	if err == nil && status == http.StatusForbidden {
+		return problem("run from another network, or build the lab with ip_reputation = false in waf; its log names the rule",
+			"the web ACL blocks this machine (403): its address may be on AWS's IP reputation list")
+	}
+	return nil // what else may be wrong is found where it matters
+}
+
 // goodKind is a client certificate that the listener takes: a policy may bind its signatures.
 func (l *Lab) goodKind(listener string) pki.Kind {
 	if p, err := policy.ByName(l.policies[listener]); err == nil && len(p.CertSchemes) > 0 {

@@ -233,6 +233,15 @@ func (h *harvest) learn() {
 			h.lab.learn("how long the "+p.what+" takes", "%s after the last request (planned: %s)", p.took.Round(time.Second), p.planned)
 		}
 	}
+	if w := h.lab.c.Outputs.WAF; w != nil && w.DestinationType == ToCloudWatchLogs {
+		// AWS's own form of the policy's resource ends in :log-stream:*
+		// (docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-and-resource-policy.html).
+		answer := "no record came: try :log-stream:* for :* in terraform/modules/waf"
+		if len(h.judged) > 0 {
+			answer = "it is: records came"
+		}
+		h.lab.learn("whether the log group's own resource policy, for log-group:NAME:*, is enough for AWS WAF to write", "%s", answer)
+	}
 	if n := len(h.lines[evidence.KindAccess]); n > 0 {
 		answer := "there are none"
 		if extra := tokensBeyond(h.lines[evidence.KindAccess][n-1].text, 34); len(extra) > 0 {

@@ -87,6 +87,9 @@ func Attach(ctx context.Context, c Config) (*Lab, error) {
 	if err := l.learnHost(ctx); err != nil {
 		return nil, fmt.Errorf("attaching to the lab: %w", err)
 	}
+	if err := l.passesWAF(ctx); err != nil {
+		return nil, fmt.Errorf("attaching to the lab: %w", err)
+	}
 	if err := l.seeInterfaces(ctx); err != nil {
 		l.logger.Warn("the load balancer's network interfaces cannot be listed", "error", err)
 	}
