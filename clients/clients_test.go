@@ -198,7 +198,7 @@ func TestSilence(t *testing.T) {
 		require.NoError(t, err)
 		return c
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond) // time enough to send the hello
 	defer cancel()
 	a, err := Do(ctx, dial(), Call{Profile: Curl(), ServerName: host})
 	require.NoError(t, err)

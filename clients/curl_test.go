@@ -158,8 +158,8 @@ func half(good bool) func(*net.TCPConn, *tls.Conn) {
 		once(c)
 		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nxx")
 		if !good {
-			// The client must have read what came before the RST throws it away.
-			_ = raw.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
+			// The client must have read what came before the RST throws it away, also where others keep the processors busy.
+			_ = raw.SetReadDeadline(time.Now().Add(time.Second))
 			_, _ = io.Copy(io.Discard, raw)
 			reset(raw)
 			return

@@ -57,7 +57,7 @@ func wireOf(t *testing.T, m *clients.Manner, answer []byte) (pieces [][]byte, sl
 	}()
 	conn, err := net.Dial("tcp", l.Addr().String())
 	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	sleep := func(d time.Duration) error {
 		slept = append(slept, d)

@@ -9,20 +9,22 @@ import (
 const (
 	quiesceStep  = 50 * time.Microsecond  // between looks
 	quietInCalls = 300 * time.Microsecond // quiet that is enough while a goroutine is in a system call
-	quietAtWorst = 100 * time.Millisecond // quiet that is enough while something else in the process works
+	quietAtWorst = 100 * time.Millisecond // quiet that is enough while something else in the process works for so long
+	quietForGood = 10 * time.Second       // quiet that is enough whatever is the case
 )
 
 // Quiesce waits until no packet is in flight and nothing in the process is about to send one. It returns at once when
 // all goroutines but the caller's wait (Go's scheduler says so): then only a timer, or a connection of the host, can
 // set off more. While a goroutine is in a system call (writing a file, or waiting for a signal for good) a moment
 // without packets must pass too. In a process that never rests, as with tests in parallel, it settles for a tenth of a
-// second without packets, of the wall clock. It does not wait for packets that a [Fault] delays.
+// second without packets, of the wall clock and of the process's time on processors: where others keep them busy, what is about to
+// send may have had no turn yet. It does not wait for packets that a [Fault] delays.
 //
 // Call it before a [ManualClock] is moved: a segment that is on its way would be sent again at the later time.
 func (n *Network) Quiesce(ctx context.Context) error {
 	wall := WallClock()
 	s := newSchedule()
-	moved, since, calm := n.sw.moved.Load(), wall.Now(), 0
+	moved, since, worked, calm := n.sw.moved.Load(), wall.Now(), processorTime(), 0
 	t := time.NewTimer(quiesceStep)
 	defer t.Stop()
 	for {
@@ -30,7 +32,7 @@ func (n *Network) Quiesce(ctx context.Context) error {
 			return err
 		}
 		if m := n.sw.moved.Load(); m != moved {
-			moved, since, calm = m, wall.Now(), 0
+			moved, since, worked, calm = m, wall.Now(), processorTime(), 0
 		}
 		resting, calls := s.read()
 		quiet := wall.Now().Sub(since)
@@ -39,7 +41,10 @@ func (n *Network) Quiesce(ctx context.Context) error {
 		} else {
 			calm++
 		}
-		if quiet >= quietAtWorst || calm >= 2 && (!calls || quiet >= quietInCalls) {
+		switch {
+		case calm >= 2 && (!calls || quiet >= quietInCalls), quiet >= quietForGood:
+			return nil
+		case quiet >= quietAtWorst && (worked < 0 || processorTime()-worked >= quietAtWorst):
 			return nil
 		}
 		if calm == 1 {
