@@ -134,7 +134,7 @@ func TestSilence(t *testing.T) {
 
 // until waits for a metric to reach a value.
 func (b *bench) until(t testing.TB, name string, v float64) {
-	require.Eventually(t, func() bool { return b.metrics()[name] >= v }, 10*time.Second, time.Millisecond, name)
+	require.Eventually(t, func() bool { return b.metrics()[name] >= v }, 30*time.Second, time.Millisecond, name)
 }
 
 func TestClientGoesBeforeItsHello(t *testing.T) {
