@@ -233,6 +233,9 @@ func (h *harvest) learn() {
 			h.lab.learn("how long the "+p.what+" takes", "%s after the last request (planned: %s)", p.took.Round(time.Second), p.planned)
 		}
 	}
+	if h.noValue != "" {
+		h.lab.learn("how flow logs in Parquet say that a field has no value", "%s", h.noValue)
+	}
 	if w := h.lab.c.Outputs.WAF; w != nil && w.DestinationType == ToCloudWatchLogs {
 		// AWS's own form of the policy's resource ends in :log-stream:*
 		// (docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-and-resource-policy.html).

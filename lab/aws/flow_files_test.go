@@ -1,6 +1,7 @@
 package aws_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +45,13 @@ func TestFlowLogsInS3(t *testing.T) {
 				require.Equal(t, "flow.log", files[0].Name)
 				require.Equal(t, flowlog.LabFormat().String(), files[0].Format)
 			}
+			var answers []string
+			for _, x := range l.Lessons() {
+				answers = append(answers, x.Question+": "+x.Answer)
+			}
+			lesson := "how flow logs in Parquet say that a field has no value: a number is null, a text is null"
+			require.Equal(t, form == "parquet", slices.Contains(answers, lesson), answers)
+			require.Contains(t, answers, "whether the log group's own resource policy, for log-group:NAME:*, is enough for AWS WAF to write: it is: records came")
 			left(t, a)
 		})
 	}

@@ -48,6 +48,8 @@ type harvest struct {
 	flows  []flowEnd           // of flow records since the canaries
 	newest time.Time           // of a capture
 	newly  int                 // records and objects since the last look
+
+	noValue string // how Parquet says that a record has no value
 }
 
 // line is one record.
@@ -91,6 +93,9 @@ func (h *harvest) add(k evidence.Kind, name string, raw []byte, format string) e
 		return errTooMuch
 	}
 	if k == evidence.KindFlow && bytes.HasPrefix(raw, []byte(parquet.Magic)) {
+		if h.noValue == "" {
+			h.noValue = noValue(raw)
+		}
 		raw = h.flowText(name, raw)
 	}
 	at := map[int]time.Time{} // by line; the zero time leaves the line out

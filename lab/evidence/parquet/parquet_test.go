@@ -54,26 +54,20 @@ func TestWriterIsRead(t *testing.T) {
 	require.Error(t, w.Close())
 }
 
-// What a file says of counts and sizes is held against what is there, before memory is taken for it.
-func TestHostileFiles(t *testing.T) {
-	footer := func(fields func(t *thriftWriter)) []byte {
-		w := new(thriftWriter)
-		fields(w)
-		w.stop()
-		b := append([]byte(Magic), w.b...)
-		b = binary.LittleEndian.AppendUint32(b, uint32(len(w.b)))
-		return append(b, Magic...)
-	}
+// hostileFooter is metadata that cannot be so, and what is said of it.
+type hostileFooter struct {
+	name   string
+	fields func(w *thriftWriter)
+	want   string
+}
+
+func hostileFooters() []hostileFooter {
 	schema := func(w *thriftWriter, columns int) {
 		w.list(2, kindStruct, 2)
 		w.element(func() { w.text(4, "s"); w.number(5, int64(columns)) })
 		w.element(func() { w.number(1, typeInt32); w.number(3, required); w.text(4, "a") })
 	}
-	tests := []struct {
-		name   string
-		fields func(w *thriftWriter)
-		want   string
-	}{
+	return []hostileFooter{
 		{"a list of two thousand million", func(w *thriftWriter) {
 			w.field(2, kindList)
 			w.b = binary.AppendUvarint(append(w.b, 15<<4|byte(kindStruct)), 1<<31)
@@ -128,9 +122,18 @@ func TestHostileFiles(t *testing.T) {
 		{"encrypted", func(w *thriftWriter) { w.begin(8); w.end() }, "encrypted"},
 		{"a number for a list", func(w *thriftWriter) { w.number(2, 1) }, "where a list belongs"},
 	}
-	for _, tt := range tests {
+}
+
+// What a file says of counts and sizes is held against what is there, before memory is taken for it.
+func TestHostileFiles(t *testing.T) {
+	for _, tt := range hostileFooters() {
 		t.Run(tt.name, func(t *testing.T) {
-			b := footer(tt.fields)
+			w := new(thriftWriter)
+			tt.fields(w)
+			w.stop()
+			b := append([]byte(Magic), w.b...)
+			b = binary.LittleEndian.AppendUint32(b, uint32(len(w.b)))
+			b = append(b, Magic...)
 			_, err := Open(bytes.NewReader(b), int64(len(b)))
 			require.ErrorContains(t, err, tt.want)
 			checkDamage(t, err)
