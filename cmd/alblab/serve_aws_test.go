@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +41,47 @@ func TestServeAWS(t *testing.T) {
 	require.NoError(t, err)
 	r.Body.Close()
 	require.Equal(t, 0, s.end(t), s.errs)
+}
+
+// TestServeFlowFiles: the flow log goes to a bucket in Parquet, and analyze reads what is fetched from there.
+func TestServeFlowFiles(t *testing.T) {
+	outputs := filepath.Join(t.TempDir(), "outputs.json")
+	s := startServe(t, "--listen", "127.0.0.1:0", "--cert", "ecdsa", "--aws-api", "127.0.0.1:0", "--delivery", "0s", "--outputs", outputs, "--flow-files", "parquet")
+	api := strings.TrimSuffix(s.find(t, `^AWS's API is on (\S+) `), "/")
+	b, err := os.ReadFile(outputs)
+	require.NoError(t, err)
+	var o struct {
+		FlowLog struct {
+			Type   string `json:"destination_type"`
+			Bucket string `json:"bucket"`
+			Prefix string `json:"prefix"`
+		} `json:"flow_log"`
+	}
+	require.NoError(t, json.Unmarshal(b, &o))
+	require.Equal(t, "s3", o.FlowLog.Type)
+	old := s.client(t, &tls.Config{ServerName: "lab.alblab.example", MinVersion: tls.VersionTLS11, MaxVersion: tls.VersionTLS11})
+	_, err = old.Get(s.url)
+	require.Error(t, err)
+	get := func(path string) string {
+		r, err := http.NewRequest(http.MethodGet, api+"/"+o.FlowLog.Bucket+path, nil)
+		require.NoError(t, err)
+		return signed(t, r, "s3")
+	}
+	keys := regexp.MustCompile(`<Key>([^<]+_vpcflowlogs_[^<]+\.log\.parquet)</Key>`).FindStringSubmatch(get("?list-type=2&prefix=" + o.FlowLog.Prefix + "/"))
+	require.NotEmpty(t, keys)
+	file := filepath.Join(t.TempDir(), "flow.parquet")
+	require.NoError(t, os.WriteFile(file, []byte(get("/"+keys[1])), 0o600))
+	code, out, errs := command(t, "analyze", "--strict", file)
+	require.Equal(t, exitDone, code, errs)
+	require.Contains(t, out, "flow.parquet:1")
+	require.Equal(t, 0, s.end(t), s.errs)
+
+	code, _, errs = command(t, "serve", "--aws-api", "127.0.0.1:0", "--flow-files", "orc")
+	require.Equal(t, exitError, code)
+	require.Contains(t, errs, `--flow-files is plain-text or parquet, not "orc"`)
+	code, _, errs = command(t, "serve", "--flow-files", "parquet")
+	require.Equal(t, exitError, code)
+	require.Contains(t, errs, "--flow-files needs --aws-api")
 }
 
 // call makes a call of a JSON service; who signs it does not matter.
