@@ -56,6 +56,11 @@ func (r *Report) Answer() Answer {
 		a.Headline = fmt.Sprintf("Nothing to break: none of %s can connect today", plural(r.Total.Clients, r.Noun()))
 		a.Lead = "All of the evidence is of attempts that fail before any change: 'alblab analyze' says why."
 		a.Next = []Step{{Text: "Add evidence of clients that connect, and check --from: is it the policy that the listener has now?"}}
+	case r.catalogueOnly():
+		a.Effect = Keeps
+		a.Headline = fmt.Sprintf("Nothing known against it: %s", r.allKeep())
+		a.Lead = "That says nothing of clients that are not in the catalogue: yours may be among these."
+		a.Next = append([]Step{r.askOwn("perhaps yours are others")}, r.nextKeeps()...)
 	default:
 		a.Effect = Keeps
 		a.Headline = fmt.Sprintf("Safe to change: %s", r.allKeep())
@@ -106,13 +111,13 @@ func (r *Report) counted(c Count, one, many string) string {
 		verb = many
 	}
 	s := fmt.Sprintf("%s of %s %s", page.Number(c.Clients), plural(r.Total.Clients, nounClient), verb)
-	if r.Noun() == nounNetwork {
+	switch {
+	case r.catalogueOnly():
+		return fmt.Sprintf("%s of %s of the catalogue %s", page.Number(c.Clients), plural(r.Total.Clients, nounClient), verb)
+	case r.Noun() == nounNetwork:
 		s = fmt.Sprintf("clients in %s of %s %s", page.Number(c.Clients), plural(r.Total.Clients, nounNetwork), one)
 	}
-	if !r.catalogueOnly() {
-		s += fmt.Sprintf(" (%s of connections)", page.Percent(c.Share))
-	}
-	return s
+	return s + fmt.Sprintf(" (%s of connections)", page.Percent(c.Share))
 }
 
 func (r *Report) allKeep() string {
@@ -124,6 +129,8 @@ func (r *Report) allKeep() string {
 		return fmt.Sprintf("the clients in all %s keep connecting", plural(n, nounNetwork))
 	case n == 1:
 		return "the one client keeps connecting"
+	case r.catalogueOnly():
+		return fmt.Sprintf("all %s of the catalogue keep connecting", plural(n, nounClient))
 	}
 	return fmt.Sprintf("all %s keep connecting", plural(n, nounClient))
 }
@@ -165,18 +172,22 @@ func (r *Report) likely() string {
 }
 
 func (r *Report) nextBreaks() (steps []Step) {
+	instead, or := "Take %s instead: of the policies that keep everyone it is the nearest to %s. %s", "Or take %s, the strictest that keeps everyone. %s"
+	if r.catalogueOnly() {
+		steps = append(steps, r.askOwn("perhaps none of those that break is yours"))
+		instead, or = "If clients like these must connect, take %s: of the policies that keep them all it is the nearest to %s. %s", "Or take %s, the strictest that keeps them all. %s"
+	}
 	switch c := r.Choices; {
 	case c.Nearest != nil && c.Nearest.Policy == r.To: // not while it breaks somebody
 	case c.Nearest != nil && c.Nearest.Policy == r.From:
 		steps = append(steps, Step{Text: fmt.Sprintf("Stay with %s for now: of the policies that keep everyone it is the nearest to %s.", Short(r.From), Short(r.To))})
 		if c.Strictest != nil && c.Strictest.Policy != r.From {
-			steps = append(steps, Step{Text: fmt.Sprintf("Or take %s, the strictest that keeps everyone. %s", Short(c.Strictest.Policy), priceWords(c.Strictest.Price))})
+			steps = append(steps, Step{Text: fmt.Sprintf(or, Short(c.Strictest.Policy), priceWords(c.Strictest.Price))})
 		}
 	case c.Nearest != nil:
-		steps = append(steps, Step{Text: fmt.Sprintf("Take %s instead: of the policies that keep everyone it is the nearest to %s. %s",
-			Short(c.Nearest.Policy), Short(r.To), priceWords(c.Nearest.Price))})
+		steps = append(steps, Step{Text: fmt.Sprintf(instead, Short(c.Nearest.Policy), Short(r.To), priceWords(c.Nearest.Price))})
 		if c.Strictest != nil && c.Strictest.Policy != c.Nearest.Policy {
-			steps = append(steps, Step{Text: fmt.Sprintf("Or take %s, the strictest that keeps everyone. %s", Short(c.Strictest.Policy), priceWords(c.Strictest.Price))})
+			steps = append(steps, Step{Text: fmt.Sprintf(or, Short(c.Strictest.Policy), priceWords(c.Strictest.Price))})
 		}
 	}
 	cure := "Cure the clients that break, in the list below: each says what it must become able to do. Then ask again."
@@ -197,6 +208,12 @@ func (r *Report) nextBreaks() (steps []Step) {
 	steps = append(steps, Step{Text: "If these clients may be lost, say how many: the exit code then lets the change pass.",
 		Command: fmt.Sprintf("alblab who-breaks ... --allow-share %s", allowance(r.Breaks.Share))})
 	return append(steps, r.settle(false)...)
+}
+
+// askOwn is the first thing to do where only a catalogue was asked.
+func (r *Report) askOwn(why string) Step {
+	return Step{Text: "Ask your own logs and captures first: these are clients of a catalogue, and " + why + ".",
+		Command: "alblab who-breaks --from POLICY-OF-TODAY --to " + Short(r.To) + " ./my-logs capture.pcap"}
 }
 
 // unit is what shares are of.

@@ -42,6 +42,28 @@ func TestCatalogueBesideTraffic(t *testing.T) {
 	require.Equal(t, alone, both)
 }
 
+// TestCatalogueAlone: a catalogue is nobody's traffic, whatever it says.
+func TestCatalogueAlone(t *testing.T) {
+	for to, want := range map[string]struct {
+		effect   Effect
+		headline string
+	}{
+		"TLS13-1-3-2021-06": {Breaks, "Do not change yet: "},
+		"TLS13-1-0-2021-06": {Keeps, "Nothing known against it: all "},
+	} {
+		traffic := &Traffic{}
+		require.NoError(t, traffic.AddCatalogue(catalog.All()))
+		r := Judge(question(t, "", to), traffic)
+		require.Nil(t, r.Catalogue)
+		a := r.Answer()
+		require.Equal(t, want.effect, a.Effect)
+		require.True(t, strings.HasPrefix(a.Headline, want.headline), a.Headline)
+		require.Contains(t, a.Headline, "of the catalogue")
+		require.Contains(t, a.Next[0].Text, "Ask your own logs and captures first")
+		require.Contains(t, a.Next[0].Command, "--to "+to)
+	}
+}
+
 // TestNetworks: a network has many clients, of which each connection counts for itself.
 func TestNetworks(t *testing.T) {
 	var log strings.Builder
