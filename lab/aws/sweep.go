@@ -185,7 +185,7 @@ func kindOfARN(arn string) (kind, id string) {
 // deleter says how a kind is deleted.
 type deleter struct {
 	kind    string
-	command string // of the AWS CLI; %s is the id, %a the ARN, %n and %i the halves of an id with a slash
+	command string // of the AWS CLI, the region left out; %s is the id, %a the ARN, %n and %i the halves of an id with a slash, %r the region's flag
 	delete  func(ctx context.Context, c *Clients, l *Leftover) error
 	with    bool // goes with what it is part of
 }
@@ -217,8 +217,8 @@ func deleters() []deleter {
 			_, err := c.ELB.DeleteTargetGroup(ctx, &elb.DeleteTargetGroupInput{TargetGroupArn: &l.ARN})
 			return err
 		}},
-		{kind: "wafv2 webacl", command: "aws wafv2 delete-web-acl --scope REGIONAL --name %n --id %i --lock-token <TOKEN>  # get-web-acl has the token", delete: deleteWebACL},
-		{kind: "wafv2 ipset", command: "aws wafv2 delete-ip-set --scope REGIONAL --name %n --id %i --lock-token <TOKEN>  # get-ip-set has the token", delete: deleteIPSet},
+		{kind: "wafv2 webacl", command: "aws wafv2 delete-web-acl --scope REGIONAL --name %n --id %i --lock-token $(aws%r wafv2 get-web-acl --scope REGIONAL --name %n --id %i --query LockToken --output text)", delete: deleteWebACL},
+		{kind: "wafv2 ipset", command: "aws wafv2 delete-ip-set --scope REGIONAL --name %n --id %i --lock-token $(aws%r wafv2 get-ip-set --scope REGIONAL --name %n --id %i --query LockToken --output text)", delete: deleteIPSet},
 		{kind: "acm certificate", command: "aws acm delete-certificate --certificate-arn %a", delete: deleteCertificate},
 		{kind: "ec2 instance", command: "aws ec2 terminate-instances --instance-ids %s", delete: ec2Delete("TerminateInstances", "InstanceId.1")},
 		{kind: "ec2 volume", with: true}, // with its instance
@@ -248,7 +248,7 @@ func deleters() []deleter {
 // KindOfLeftover is what sweep knows of a kind of resource.
 type KindOfLeftover struct {
 	Name    string // as Leftover.Kind
-	Command string // of the AWS CLI, with %s, %a, %n and %i for what names the resource
+	Command string // of the AWS CLI, with %s, %a, %n, %i and %r for what names the resource
 	Deleted bool   // Sweep can delete it
 	With    bool   // it goes with what it is part of
 }
@@ -282,7 +282,12 @@ func commandFor(l *Leftover) string {
 		return ""
 	}
 	name, id, _ := strings.Cut(l.ID, "/")
-	return strings.NewReplacer("%s", l.ID, "%a", l.ARN, "%n", name, "%i", id).Replace(d.command)
+	region := ""
+	if parts := strings.Split(l.ARN, ":"); len(parts) > 3 && parts[3] != "" {
+		region = " --region " + parts[3]
+	}
+	command := strings.NewReplacer("%s", l.ID, "%a", l.ARN, "%n", name, "%i", id, "%r", region).Replace(d.command)
+	return strings.Replace(command, "aws ", "aws"+region+" ", 1)
 }
 
 // Sweep deletes leftovers, again and again as long as that may help: a subnet cannot go before the load balancer's interfaces

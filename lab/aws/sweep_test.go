@@ -214,17 +214,17 @@ func TestLeftoverCommands(t *testing.T) {
 		require.Equal(t, "0a1b2c3d", l.Run)
 	}
 	require.Equal(t, map[string]string{
-		"wafv2 webacl alblab-0a1b2c3d/11111111-2222": "aws wafv2 delete-web-acl --scope REGIONAL --name alblab-0a1b2c3d --id 11111111-2222 --lock-token <TOKEN>  # get-web-acl has the token",
-		"wafv2 ipset alblab-0a1b2c3d/33333333-4444":  "aws wafv2 delete-ip-set --scope REGIONAL --name alblab-0a1b2c3d --id 33333333-4444 --lock-token <TOKEN>  # get-ip-set has the token",
-		"cloudwatch alarm alblab-0a1b2c3d-tls":       "aws cloudwatch delete-alarms --alarm-names alblab-0a1b2c3d-tls",
+		"wafv2 webacl alblab-0a1b2c3d/11111111-2222": "aws --region us-east-1 wafv2 delete-web-acl --scope REGIONAL --name alblab-0a1b2c3d --id 11111111-2222 --lock-token $(aws --region us-east-1 wafv2 get-web-acl --scope REGIONAL --name alblab-0a1b2c3d --id 11111111-2222 --query LockToken --output text)",
+		"wafv2 ipset alblab-0a1b2c3d/33333333-4444":  "aws --region us-east-1 wafv2 delete-ip-set --scope REGIONAL --name alblab-0a1b2c3d --id 33333333-4444 --lock-token $(aws --region us-east-1 wafv2 get-ip-set --scope REGIONAL --name alblab-0a1b2c3d --id 33333333-4444 --query LockToken --output text)",
+		"cloudwatch alarm alblab-0a1b2c3d-tls":       "aws --region us-east-1 cloudwatch delete-alarms --alarm-names alblab-0a1b2c3d-tls",
 		"cloudwatch dashboard alblab-0a1b2c3d":       "aws cloudwatch delete-dashboards --dashboard-names alblab-0a1b2c3d",
-		"logs query-definition q-1":                  "aws logs delete-query-definition --query-definition-id q-1",
-		"logs query-definition q-2":                  "aws logs delete-query-definition --query-definition-id q-2",
-		"athena workgroup alblab-0a1b2c3d":           "aws athena delete-work-group --work-group alblab-0a1b2c3d --recursive-delete-option",
-		"glue database alblab_0a1b2c3d":              "aws glue delete-database --name alblab_0a1b2c3d",
+		"logs query-definition q-1":                  "aws --region us-east-1 logs delete-query-definition --query-definition-id q-1",
+		"logs query-definition q-2":                  "aws --region us-east-1 logs delete-query-definition --query-definition-id q-2",
+		"athena workgroup alblab-0a1b2c3d":           "aws --region us-east-1 athena delete-work-group --work-group alblab-0a1b2c3d --recursive-delete-option",
+		"glue database alblab_0a1b2c3d":              "aws --region us-east-1 glue delete-database --name alblab_0a1b2c3d",
 		"iam instance-profile alblab-0a1b2c3d":       "aws iam delete-instance-profile --instance-profile-name alblab-0a1b2c3d  # first remove-role-from-instance-profile",
 		"iam role alblab-0a1b2c3d-mirror":            "aws iam delete-role --role-name alblab-0a1b2c3d-mirror  # first delete-role-policy and detach-role-policy",
-		"acm certificate 12345678-1234":              "aws acm delete-certificate --certificate-arn arn:aws:acm:us-east-1:111122223333:certificate/12345678-1234",
+		"acm certificate 12345678-1234":              "aws --region us-east-1 acm delete-certificate --certificate-arn arn:aws:acm:us-east-1:111122223333:certificate/12345678-1234",
 		"ec2 volume vol-1":                           "",
 	}, got, "the role without the tag is no leftover")
 	files, err := filepath.Glob("../../terraform/modules/*/main.tf")
