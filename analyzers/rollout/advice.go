@@ -253,6 +253,7 @@ func (r *Report) nextUnknown() []Step {
 // settle says how to find out about those that are unknown.
 func (r *Report) settle(first bool) (steps []Step) {
 	wants := map[Evidence]int64{}
+	inPart := false
 	for i := range r.Clients {
 		c := &r.Clients[i]
 		if c.FailsToday {
@@ -261,6 +262,7 @@ func (r *Report) settle(first bool) (steps []Step) {
 		for _, e := range c.Settle {
 			wants[e]++
 		}
+		inPart = inPart || len(c.Settle) > 0 && c.Effect == Breaks
 	}
 	switch {
 	case r.From != "" && r.Foreign > 0:
@@ -273,9 +275,12 @@ func (r *Report) settle(first bool) (steps []Step) {
 	if wants[SettleKeyExchange] > 0 {
 		steps = append(steps, Step{Text: "Use the load balancer's connection logs: since 2026 they name the group (tls_keyexchange), which older lines and access logs do not."})
 	}
-	if n := wants[SettleCapture]; n > 0 && (first || r.Unknown.Clients > 0) {
+	if n := wants[SettleCapture]; n > 0 && (first || r.Unknown.Connections > 0) {
 		who := fmt.Sprintf("the %s", plural(n, "unknown "+r.Noun()))
-		if n == 1 {
+		switch {
+		case inPart:
+			who = fmt.Sprintf("the %s that the evidence leaves open, as a whole or in part", plural(n, r.Noun()))
+		case n == 1:
 			who = "the one unknown " + r.Noun()
 		}
 		steps = append(steps, Step{Text: fmt.Sprintf("Capture the hellos of %s (VPC traffic mirroring, or on the client), and add the file to the command: a hello settles it.", who), Command: "tcpdump -i any -w hellos.pcap 'tcp port 443'"})

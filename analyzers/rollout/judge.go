@@ -162,13 +162,14 @@ func (q *Question) client(c *Client, t *Traffic, verdicts []Judgement, guesses *
 	if o.Known && c.Kind != KindJA4 {
 		out.JA4 = o.JA4
 	}
-	switch {
-	case v.Effect == Breaks:
+	if v.Effect == Breaks {
 		out.Cure = q.cure(o, v)
-	case v.Effect == Unknown && out.FailsToday:
-		out.settledBy(q, v)
-	case v.Effect == Unknown:
+	}
+	switch {
+	case out.Unsettled > 0:
 		q.unsettled(&out, c, t, verdicts, guesses)
+	case v.Effect == Unknown: // it fails today
+		out.settledBy(q, v)
 	}
 	if len(out.Reasons) > 0 {
 		first := &out.Reasons[0]
@@ -183,11 +184,15 @@ func (q *Question) client(c *Client, t *Traffic, verdicts []Judgement, guesses *
 	return out
 }
 
-// unsettled says of a client that is unknown what would settle it, and what is likely, going by all its connections.
+// unsettled says of a client that is unknown, or of whose connections some are, what would settle it, and what is likely, going by all
+// of these.
 func (q *Question) unsettled(out *ClientReport, c *Client, t *Traffic, verdicts []Judgement, guesses *guesser) {
 	agents := c.Agents
-	if c.Kind == KindUserAgent {
+	switch c.Kind {
+	case KindUserAgent:
 		agents = []string{c.Name}
+	case KindNetwork:
+		agents = nil // nobody knows which of its connections are whose
 	}
 	worst := map[Effect]int{Keeps: 1, Unknown: 2, Breaks: 3}
 	for _, u := range c.Uses {

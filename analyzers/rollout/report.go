@@ -70,8 +70,8 @@ type ClientReport struct {
 	Reason Reason     `json:"reason,omitempty"`
 	Why    string     `json:"why,omitempty"`
 	Cure   string     `json:"cure,omitempty"`   // for breaks: what the client must become able to do
-	Settle []Evidence `json:"settle,omitempty"` // for unknown: what evidence would tell, of all its connections
-	Guess  *Guess     `json:"guess,omitempty"`  // for unknown: what is likely, of all its connections the worst. Not a finding.
+	Settle []Evidence `json:"settle,omitempty"` // for connections that are unknown: what evidence would tell
+	Guess  *Guess     `json:"guess,omitempty"`  // for connections that are unknown: what is likely, of all of them the worst. Not a finding.
 	// Reasons are all that its connections break on, or may break on, the worst first. Reason, Why and Cure are those of the first.
 	Reasons     []ClientReason `json:"reasons,omitempty"`
 	Seen        string         `json:"seen"`
@@ -200,6 +200,8 @@ func (r *Report) add(c *ClientReport) {
 	r.Breaks.Connections += c.Breaking
 	r.Unknown.Connections += c.Unsettled
 	r.FailsToday.Connections += c.Failing
+	r.LikelyKeeps.Connections += c.likelyKeeps
+	r.LikelyBreaks.Connections += c.likelyBreaks
 	switch {
 	case c.FailsToday:
 		r.FailsToday.Clients++
@@ -245,8 +247,6 @@ func (r *Report) countReasons() {
 }
 
 func (r *Report) guessed(c *ClientReport) {
-	r.LikelyKeeps.Connections += c.likelyKeeps
-	r.LikelyBreaks.Connections += c.likelyBreaks
 	if c.Guess == nil {
 		return
 	}

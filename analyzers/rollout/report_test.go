@@ -101,6 +101,7 @@ func TestNetworks(t *testing.T) {
 	}
 	require.Equal(t, []Reason{ReasonSuite, ReasonVersion, ReasonSuite}, reasons, "what most break on first, then what may")
 	require.Equal(t, ReasonSuite, worst.Reason)
+	require.Equal(t, []Evidence{SettleCapture}, worst.Settle, "of those of its connections that may break")
 
 	fips := client(t, Judge(question(t, "TLS13-1-0-2021-06", "TLS13-1-2-Res-FIPS-2023-04"), traffic), "192.0.2.0/24")
 	require.Equal(t, Unknown, fips.Effect)

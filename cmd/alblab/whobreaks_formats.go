@@ -155,14 +155,17 @@ func clientWords(c *rollout.ClientReport) string {
 
 // todoWords is what to do about a client.
 func todoWords(c *rollout.ClientReport) string {
-	if list := curesWords(c); len(list) > 0 {
-		return strings.Join(list, "; ")
+	words := curesWords(c)
+	switch {
+	case len(words) == 0:
+		words = append(words, settleWords(c.Settle))
+	case len(c.Settle) > 0:
+		words = append(words, "to settle "+restOf(c)+": "+settleWords(c.Settle))
 	}
-	s := settleWords(c.Settle)
 	if c.Guess != nil {
-		s += "; guess: " + guessWords(c.Guess)
+		words = append(words, guessLabel(c)+guessWords(c.Guess))
 	}
-	return s
+	return strings.Join(words, "; ")
 }
 
 // junit writes a test for each client, and first one for the gate, whose failure is the exit code's. A client that the gate lets

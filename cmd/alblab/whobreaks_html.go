@@ -16,7 +16,7 @@ var whoBreaksHTML string
 func (p *whoBreaksPage) html(w io.Writer) error {
 	funcs := page.Funcs()
 	for name, f := range map[string]any{
-		"word": effectWord, "class": effectClass, "period": periodWords, "settle": settleWords, "guess": guessWords, "part": partWords, "seen": seenWith,
+		"word": effectWord, "class": effectClass, "period": periodWords, "settle": settleWords, "guess": guessWords, "part": partWords, "seen": seenWith, "rest": restOf,
 		"reasons": reasonsList, "cures": curesWords, "title": title,
 		"short": rollout.Short, "visible": visible,
 		"number64": func(n int) string { return page.Number(int64(n)) },

@@ -186,10 +186,10 @@ func (a *app) whoBreaksClient(c *rollout.ClientReport, say func(first, other, s 
 		detail("cure: " + s)
 	}
 	if len(c.Settle) > 0 {
-		detail("to settle it: " + settleWords(c.Settle))
+		detail("to settle " + restOf(c) + ": " + settleWords(c.Settle))
 	}
 	if c.Guess != nil {
-		detail("guess: " + guessWords(c.Guess))
+		detail(guessLabel(c) + guessWords(c.Guess))
 	}
 }
 
@@ -315,6 +315,22 @@ func periodWords(c *rollout.ClientReport) string {
 		return first + " UTC"
 	}
 	return first + " to " + last + " UTC"
+}
+
+// restOf is what of a client evidence is wanted of: of one that breaks in part, what is unknown.
+func restOf(c *rollout.ClientReport) string {
+	if c.Effect == rollout.Breaks && c.Unsettled > 0 {
+		return "the rest"
+	}
+	return "it"
+}
+
+// guessLabel says what a guess is of.
+func guessLabel(c *rollout.ClientReport) string {
+	if restOf(c) != "it" {
+		return "guess of the rest: "
+	}
+	return "guess: "
 }
 
 // settleWords names evidence.
