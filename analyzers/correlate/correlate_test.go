@@ -84,10 +84,11 @@ func (e *evidenceOf) waf(client string, when float64, root, action string) {
 	e.adds = append(e.adds, func(b *Builder) { b.WAF(r, ref) })
 }
 
-func (e *evidenceOf) packets(client, server string, start, end float64) {
+func (e *evidenceOf) packets(client, server string, start, end float64) *capture.Conversation {
 	c := &capture.Conversation{Client: netip.MustParseAddrPort(client), Server: netip.MustParseAddrPort(server), Start: at(start), End: at(end)}
 	ref := e.ref("capture.pcap")
 	e.adds = append(e.adds, func(b *Builder) { b.Capture(c, ref) })
+	return c
 }
 
 func (e *evidenceOf) build(o *Options) *Result {
@@ -184,6 +185,21 @@ func TestJoin(t *testing.T) {
 				e.flow(server, client, 6, 2060, 60, 60, 19)
 			},
 			want: []string{"203.0.113.10:40000>10.0.1.10:443 +59 in=9/1002/3 out=7/2120/19"},
+		},
+		{ // The benchmark found it: the load balancer's reset was lost, so the client sent its hello again, long after the end.
+			name: "a hello again behind the end, and a connection without its SYN much later",
+			add: func(e *evidenceOf) {
+				e.flow(client, server, 5, 586, 0, 4, 2)
+				e.flow(server, client, 5, 264, 0, 4, 22)
+				e.packets(client, server, 0, 0.1).EndedBy = capture.SideServer
+				e.conn(client, 443, 0.1, "Failed:UnmappedConnectionError", "TID_1")
+				e.packets(client, server, 4, 4.1).EndedBy = capture.SideServer
+				e.packets(client, server, 300, 301)
+			},
+			want: []string{
+				"203.0.113.10:40000>10.0.1.10:443 +0 in=5/586/2 out=5/264/22 line=TID_1 packets",
+				"203.0.113.10:40000>10.0.1.10:443 +300 packets",
+			},
 		},
 		{
 			name: "a port used again, with flags",

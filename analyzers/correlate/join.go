@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/alblab/alblab/lab/evidence/capture"
 )
 
 // portKey is what the load balancer's logs name a connection by, besides the time.
@@ -145,14 +147,30 @@ func (x index) joinAll(items map[portKey][]*item) []*Conn {
 	return fresh
 }
 
+// tooLate is how long after the end of a connection its packets may still come: TCP sends again what nobody acknowledged, on Linux
+// after two minutes at most (TCP_RTO_MAX, which is RFC 6298's, section 2.5, at least 60 s).
+const tooLate = 2 * time.Minute
+
+// straggler says that a conversation without a SYN is only what came too late of the one before it on the same ports: when the last
+// word of the load balancer was lost, its client sends its hello again.
+func straggler(before, c *capture.Conversation) bool {
+	return before != nil && before.EndedBy != capture.SideNone && c.Handshake == capture.HandshakeUnseen && before.Server == c.Server &&
+		c.Start.Sub(before.End) <= tooLate
+}
+
 func (b *Builder) captureItems() map[portKey][]*item {
 	slices.SortFunc(b.captures, func(p, q captureItem) int {
 		return cmp.Or(p.conv.Start.Compare(q.conv.Start), compareRefs(p.ref, q.ref))
 	})
 	out := map[portKey][]*item{}
+	before := map[portKey]*capture.Conversation{}
 	for _, ci := range b.captures {
 		client, server := unmap(ci.conv.Client), unmap(ci.conv.Server)
 		k := portKey{client, server.Port()}
+		if straggler(before[k], ci.conv) {
+			continue
+		}
+		before[k] = ci.conv
 		out[k] = append(out[k], &item{
 			start: ci.conv.Start, end: ci.conv.End, server: server,
 			free: func(c *Conn) bool { return c.Capture == nil },

@@ -59,6 +59,7 @@ type shape struct {
 	in, out       correlate.Flow
 	took          time.Duration // from the first packet to the last
 	headers       int64
+	agreed        bool // the connection log names the version: the load balancer has answered
 }
 
 func shapeOf(c *correlate.Conn) shape {
@@ -100,11 +101,19 @@ func (s *shape) silent() bool { return s.inMin <= silentMost && s.in.Bytes%4 == 
 // little says that the client is taken for silent and yet may have sent a few bytes.
 func (s *shape) little() bool { return s.inMin > 0 && s.silent() }
 
-// unanswered says that the load balancer need not have sent more than an alert. Where segments came out of order its
-// acknowledgements have as many options as TCP allows (selective ones, RFC 2018).
+// unanswered says that the load balancer need not have sent more than an alert. It reads no hello as large as some clients' data.
 func (s *shape) unanswered() bool {
-	return s.outMin <= unansweredMost || s.in.Packets > 4 && s.out.Packets > 4 && s.out.Bytes <= s.out.Packets*(s.headers+optionsMost)
+	return s.outMin <= unansweredMost || s.maybeAcks() && s.inMin <= helloMost && !s.agreed
 }
+
+// maybeAcks says that what looks like data of the load balancer may all be options of its acknowledgements: where segments came out of
+// order those have as many as TCP allows (selective ones, RFC 2018).
+func (s *shape) maybeAcks() bool {
+	return s.in.Packets > 4 && s.out.Packets > 4 && s.out.Bytes <= s.out.Packets*(s.headers+optionsMost)
+}
+
+// maybeAnswered says that an answer of the load balancer may be hidden among its acknowledgements.
+func (s *shape) maybeAnswered() bool { return s.outMin > unansweredMost && s.maybeAcks() }
 
 // refusedSo says that the load balancer ended the connection as it does when it refuses: a reset, or an alert and a FIN. A
 // reset behind a FIN only answers what came too late.

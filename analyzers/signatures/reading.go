@@ -170,7 +170,9 @@ func readStatus(c *correlate.Conn, gaps bool) reading {
 // and a client certificate that is missing both give it.
 func readLine(c *correlate.Conn, l analyzers.Listener, gaps bool) reading {
 	if c.HasFlow() && !c.Shared {
-		if s := shapeOf(c); !s.partial && !(gaps && s.uneven()) {
+		s := shapeOf(c)
+		s.agreed = c.ConnLog.TLSProtocol != ""
+		if !s.partial && !(gaps && s.uneven()) {
 			r := readFailedFlow(&s, l)
 			r.by = byLine | byFlow
 			return r
@@ -263,14 +265,26 @@ func readFlow(c *correlate.Conn, l analyzers.Listener, gaps bool) reading {
 	var r reading
 	switch {
 	case s.flags:
-		r = readFlags(&s, l)
+		r = s.doubted(readFlags(&s, l))
 	default:
-		r = readSizes(&s)
+		r = s.doubted(readSizes(&s))
 		if gaps && len(r.fits) > 0 { // nothing shows whether its end is there
 			r.fits = union(r.fits, anything)
 		}
 	}
 	r.by = byFlow
+	return r
+}
+
+// doubted adds to what fits a flow whose amounts leave open whether the load balancer answered.
+func (s *shape) doubted(r reading) reading {
+	switch {
+	case len(r.fits) == 0 || !s.maybeAnswered():
+	case r.stage == analyzers.StageFirstFlight || r.stage == analyzers.StageClosedByOther && s.unanswered():
+		r.sure, r.fits = analyzers.Possible, union(r.fits, anyAnswered)
+	case s.inMin > helloMost:
+		r.fits = union(r.fits, refused)
+	}
 	return r
 }
 

@@ -50,7 +50,11 @@ func (m *MixResult) Goals() []Goal {
 	if !m.Gaps {
 		add("c", "recall of first flight refused", 0.98, v["c"].Recall(first))
 		if !m.AlertClose {
-			add("d", "stage", 1, v["d"].StageRight())
+			words := "stage"
+			if n := v["d"].Tied; n > 0 {
+				words = fmt.Sprintf("stage, but for %d that both ends reset (%d of them right)", n, v["d"].TiedRight)
+			}
+			add("d", words, 1, v["d"].StageRightUntied())
 		}
 		add("d", "causes that have a code of their own", 1, share(v["d"].CodedExact, v["d"].Coded))
 		add("e", "stage", 1, v["e"].StageRight())

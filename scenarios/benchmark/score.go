@@ -26,6 +26,9 @@ type Score struct {
 	// Clear are the connections whose cause the packets show in clear, Coded those whose cause has a code of its own in the
 	// connection log (Success, Failed:ClientCert...); and how many of them were named exactly.
 	Clear, ClearExact, Coded, CodedExact int
+	// Tied are the failed connections that both ends reset, and neither closed, after the load balancer's flight: no log says who was
+	// first. TiedRight are those of them whose stage was claimed rightly.
+	Tied, TiedRight int
 	// Overclaims are single causes that a flow log cannot show, claimed from it.
 	Overclaims int
 	// Unexplained are findings on connections that nobody made, by their stage.
@@ -83,6 +86,25 @@ func (s *Score) StageRight() float64 {
 		}
 	}
 	return share(right, all)
+}
+
+// StageRightUntied is StageRight without the connections that are Tied.
+func (s *Score) StageRightUntied() float64 {
+	right, all := -s.TiedRight, -s.Tied
+	for truth, claims := range s.Stages {
+		right += claims[truth]
+		for _, n := range claims {
+			all += n
+		}
+	}
+	return share(right, all)
+}
+
+// tied says that both ends reset a connection, and neither closed it, after the load balancer's flight and before a session.
+func tied(t *truth, c *correlate.Conn) bool {
+	const fin, rst = 1, 4
+	return c != nil && c.In.Flags >= 0 && c.Out.Flags >= 0 && c.In.Flags&c.Out.Flags&rst != 0 && (c.In.Flags|c.Out.Flags)&fin == 0 &&
+		(t.stage == analyzers.StageRefusedLater || t.stage == analyzers.StageClosedByOther)
 }
 
 // share is not a number where there is no whole: nothing was measured.
@@ -179,6 +201,12 @@ func (s *Score) judge(t *truth, c *correlate.Conn, f *analyzers.Finding) {
 		return
 	}
 	s.stage(t.stage, f.Stage)
+	if tied(t, c) {
+		s.Tied++
+		if f.Stage == t.stage {
+			s.TiedRight++
+		}
+	}
 	if f.Stage != t.stage {
 		s.mistake(t.shape, "is %s (%s), found %s %s; %s", t.stage, t.cause, f.Stage, f.Signature, where(t, c, f))
 	}
