@@ -118,7 +118,7 @@ func plainLen(s []byte) int {
 	for i := 0; i+8 <= len(s); i += 8 {
 		x := binary.LittleEndian.Uint64(s[i:])
 		del := x ^ ones*0x7f
-		if found := ((x - ones*(' '+1)) &^ x | (del - ones) &^ del) & high; found != 0 {
+		if found := ((x-ones*(' '+1))&^x | (del-ones)&^del) & high; found != 0 {
 			return i + bits.TrailingZeros64(found)/8
 		}
 	}
