@@ -213,7 +213,7 @@ func (m *Mapper) fileName(f evidence.File, i int) string {
 		return f.Name
 	}
 	if k, err := evidence.ParseKey(f.Name); err == nil {
-		k.Prefix, k.Account = "", m.Digits(k.Account)
+		k.Prefix, k.Account, k.Parquet = "", m.Digits(k.Account), false // the copy is text
 		k.Name, k.Random = m.tokens(k.Name, "/"), m.token(k.Random)
 		if k.Node != "" {
 			k.Node = m.text(k.Node)
