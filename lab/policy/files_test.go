@@ -173,7 +173,11 @@ func TestByName(t *testing.T) {
 		{"TLS13-1-2-2021", []string{"ELBSecurityPolicy-TLS13-1-2-2021-06"}},
 		{"tls13-1-2-res-pq", []string{"ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"}},
 		{"ELBSecurityPolicy-FS-1-2-Res-2021-10", []string{"ELBSecurityPolicy-FS-1-2-Res-2020-10"}},
-		{"completely different", nil},
+		{"TLS12", []string{"ELBSecurityPolicy-TLS-1-2-Ext-2018-06"}},
+		{"TLSv1.2", []string{"ELBSecurityPolicy-TLS-1-2-Ext-2018-06"}},
+		{"TLS 1.1", []string{"ELBSecurityPolicy-TLS-1-1-2017-01"}},
+		{"fips", []string{"ELBSecurityPolicy-TLS13-1-3-FIPS-2023-04"}},
+		{"foo", []string{"ELBSecurityPolicy-2016-08"}},
 		{"", nil},
 		{strings.Repeat("x", 1<<20), nil},
 	}
@@ -186,7 +190,7 @@ func TestByName(t *testing.T) {
 			assert.Empty(t, unknown.Nearest)
 			continue
 		}
-		require.NotEmpty(t, unknown.Nearest)
+		require.Len(t, unknown.Nearest, 3)
 		assert.Equal(t, tt.nearest[0], unknown.Nearest[0])
 		assert.Contains(t, err.Error(), "did you mean "+tt.nearest[0])
 	}

@@ -101,29 +101,30 @@ func bare(name string) string {
 	return strings.TrimPrefix(strings.ToLower(strings.TrimSpace(name)), strings.ToLower(Prefix))
 }
 
-// nearest returns up to three names that are close to want: those that contain it, else those that the fewest edits reach.
+// nearest returns three names that are close to want: those that contain it, else those that the fewest edits reach. Dots,
+// hyphens and the v of "TLSv1.2" do not count.
 func nearest(want string) []string {
 	if want == "" || len(want) > 60 {
 		return nil
 	}
+	letters := strings.NewReplacer("-", "", "_", "", ".", "", " ", "", "tlsv", "tls")
+	want = letters.Replace(want)
 	type candidate struct {
 		name string
 		cost int
 	}
 	var all []candidate
 	for _, n := range order {
-		low := strings.ToLower(n)
+		low := letters.Replace(strings.ToLower(n))
 		cost := levenshtein.Distance(want, low, nil)
-		if strings.HasPrefix(low, want) {
+		if want != "" && strings.Contains(low, want) {
 			cost = min(cost, 1)
 		}
-		if cost <= max(3, len(want)/3) {
-			all = append(all, candidate{Prefix + n, cost})
-		}
+		all = append(all, candidate{Prefix + n, cost})
 	}
 	slices.SortStableFunc(all, func(a, b candidate) int { return a.cost - b.cost })
 	var names []string
-	for _, c := range all[:min(3, len(all))] {
+	for _, c := range all[:3] {
 		names = append(names, c.name)
 	}
 	return names
