@@ -354,6 +354,7 @@ func (r *kernelRun) call(ctx context.Context, c *kernelCase, d *Door) {
 	ctx, cancel := context.WithTimeout(ctx, kernelPatience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.WaitDelay = 5 * time.Second // children of a program that is gone may hold its output
 	cmd.Env = append(os.Environ(), "OPENSSL_CONF=/dev/null", "HOME="+r.dir)
 	x := kernelCall{c: c, door: d, port: r.spec.Listeners[c.name].Port, begin: r.o.Now(), conns: cmp.Or(c.conns, 1)}
 	if args[0] == "python3" {
