@@ -29,12 +29,11 @@ it ends by 'alblab aws down', and 'alblab aws sweep' finds what was forgotten.`
 
 func awsUpCommand(a *app) *cobra.Command {
 	var (
-		account                     accountFlags
-		dir, config, program, owner string
-		boundary                    string
-		accounts, allow             []string
-		lasts                       time.Duration
-		noMirror, yes               bool
+		account                               accountFlags
+		dir, config, program, owner, boundary string
+		accounts, allow                       []string
+		lasts                                 time.Duration
+		noMirror, yes                         bool
 	)
 	cmd := &cobra.Command{
 		Use: "up [SCENARIO...]", Short: "Build the lab in an AWS account", Long: awsUpHelp,

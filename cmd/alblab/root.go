@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 const rootHelp = `alblab reproduces what happens when a client cannot agree on TLS with an AWS
@@ -37,12 +38,14 @@ func newRoot(a *app) *cobra.Command {
 			}
 			return unknownCommand(cmd, args[0])
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return noEmptyFlag(cmd) },
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.AddGroup(
 		&cobra.Group{ID: "lab", Title: "The lab:"},
 		&cobra.Group{ID: "evidence", Title: "Evidence:"},
 		&cobra.Group{ID: "policies", Title: "Security policies:"},
+		&cobra.Group{ID: "about", Title: "About alblab:"},
 	)
 	add := func(group string, cmds ...*cobra.Command) {
 		for _, c := range cmds {
@@ -53,11 +56,25 @@ func newRoot(a *app) *cobra.Command {
 	add("lab", runCommand(a), awsCommand(a), serveCommand(a), benchmarkCommand(a), simulateCommand(a), probeCommand(a))
 	add("evidence", captureCommand(a), analyzeCommand(a), diagnoseCommand(a), fidelityCommand(a), filterCommand(a), importCommand(a), redactCommand(a))
 	add("policies", decideCommand(a), showCommand(a), diffCommand(a), lintCommand(a), matrixCommand(a), readinessCommand(a), whoBreaksCommand(a))
-	root.AddCommand(listCommand(a), versionCommand(a), benchmarkKernelCommand(a))
+	add("about", listCommand(a), versionCommand(a))
+	root.AddCommand(benchmarkKernelCommand(a))
+	root.SetHelpCommandGroupID("about")
+	root.SetCompletionCommandGroupID("about")
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.SetFlagErrorFunc(usageError)
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", fmt.Sprintf(".FlagUsagesWrapped %d ", columns)))
 	return root
+}
+
+// noEmptyFlag refuses a flag that was given an empty text, as by --out "$DIR" where DIR is not set: it would count as not given.
+func noEmptyFlag(cmd *cobra.Command) error {
+	var err error
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if f.Value.Type() == "string" && f.Value.String() == "" && err == nil {
+			err = usageError(cmd, fmt.Errorf("--%s is empty: is a variable not set?", f.Name))
+		}
+	})
+	return err
 }
 
 // unknownCommand names the nearest commands.
