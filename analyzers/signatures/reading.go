@@ -192,9 +192,9 @@ func readFailedFlow(s *shape, l analyzers.Listener) reading {
 	switch {
 	case s.unanswered():
 		return readFailedUnanswered(s)
-	case s.serverReset() && !s.serverFIN() && s.clientReset() && !s.clientFIN() && knownNotToVerify(l):
-		// Whoever is reset sends no reset; both have one if packets crossed, or came in another order. Which was first the sizes
-		// do not show. Without client certificates a load balancer has hardly a reason left to refuse after its own flight.
+	case s.serverReset() && !s.serverFIN() && s.clientReset() && knownNotToVerify(l):
+		// Whoever is reset sends no reset, and no FIN; both have one if packets crossed, or came in another order. Which was first the
+		// sizes do not show. Without client certificates a load balancer has hardly a reason left to refuse after its own flight.
 		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Likely, fits: slices.Concat(leftByClient, later(l, false))}
 	case s.serverReset() && !s.serverFIN(): // a RST behind a FIN answers what came too late
 		doubt := s.clientFIN() || s.clientReset()

@@ -26,7 +26,7 @@ type Score struct {
 	// Clear are the connections whose cause the packets show in clear, Coded those whose cause has a code of its own in the
 	// connection log (Success, Failed:ClientCert...); and how many of them were named exactly.
 	Clear, ClearExact, Coded, CodedExact int
-	// Tied are the failed connections that both ends reset, and neither closed, after the load balancer's flight: no log says who was
+	// Tied are the failed connections that both ends reset after the load balancer's flight, which it did not close: no log says who was
 	// first. TiedRight are those of them whose stage was claimed rightly.
 	Tied, TiedRight int
 	// Overclaims are single causes that a flow log cannot show, claimed from it.
@@ -100,10 +100,11 @@ func (s *Score) StageRightUntied() float64 {
 	return share(right, all)
 }
 
-// tied says that both ends reset a connection, and neither closed it, after the load balancer's flight and before a session.
+// tied says that both ends reset a connection after the load balancer's flight and before a session, and that the load balancer did
+// not close it.
 func tied(t *truth, c *correlate.Conn) bool {
 	const fin, rst = 1, 4
-	return c != nil && c.In.Flags >= 0 && c.Out.Flags >= 0 && c.In.Flags&c.Out.Flags&rst != 0 && (c.In.Flags|c.Out.Flags)&fin == 0 &&
+	return c != nil && c.In.Flags >= 0 && c.Out.Flags >= 0 && c.In.Flags&c.Out.Flags&rst != 0 && c.Out.Flags&fin == 0 &&
 		(t.stage == analyzers.StageRefusedLater || t.stage == analyzers.StageClosedByOther)
 }
 

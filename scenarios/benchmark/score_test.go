@@ -59,7 +59,7 @@ func TestTied(t *testing.T) {
 	server := netip.MustParseAddrPort("10.0.1.10:443")
 	var truths []*truth
 	rep := &analyzers.Report{Result: &correlate.Result{}}
-	for i, flags := range []int{6, 2, 7} { // the client's: reset, nothing of its own, closed and then reset
+	for i, flags := range []int{6, 2, 3} { // the client's: reset, nothing of its own, closed
 		client := netip.AddrPortFrom(netip.MustParseAddr("203.0.113.10"), uint16(40000+i))
 		conn := &correlate.Conn{Client: client, Server: server, Start: start, End: start, In: correlate.Flow{Flags: flags}, Out: correlate.Flow{Flags: 22}}
 		rep.Result.Conns = append(rep.Result.Conns, conn)
