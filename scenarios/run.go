@@ -46,10 +46,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	done := 0
 	var begun []*carrier
 	for i, p := range plans {
-		c := &carrier{plan: p, options: &o, done: &done, total: len(list) - len(verdicts)}
-		if i > 0 {
-			c.folder = fmt.Sprintf("lab-%d", i+1)
-		}
+		c := &carrier{plan: p, options: &o, done: &done, total: len(list) - len(verdicts), folder: Folder(i)}
 		if err := c.carry(ctx, verdicts); err != nil {
 			errs = append(errs, err)
 		}

@@ -65,17 +65,21 @@ const reportFile = "report.json"
 func (r *Report) Save(dir string) error {
 	var errs []error
 	for i, b := range r.Bundles {
-		into := dir
-		if i > 0 {
-			into = filepath.Join(dir, fmt.Sprintf("lab-%d", i+1))
-		}
-		errs = append(errs, b.Save(into))
+		errs = append(errs, b.Save(filepath.Join(dir, Folder(i))))
 	}
 	text, err := r.JSON()
 	if err == nil {
 		err = os.WriteFile(filepath.Join(dir, reportFile), text, 0o644)
 	}
 	return errors.Join(append(errs, err)...)
+}
+
+// Folder is where [Report.Save] puts the bundle with an index: "" for the first, in the folder itself.
+func Folder(i int) string {
+	if i == 0 {
+		return ""
+	}
+	return fmt.Sprintf("lab-%d", i+1)
 }
 
 // JSON is the report as text, indented, with a line end.

@@ -96,7 +96,7 @@ func strangers(b *evidence.Bundle) ([]string, error) {
 		}
 	}
 	for _, sk := range b.Skipped {
-		if !known[sk.Name] {
+		if !sk.Bundle() && !known[sk.Name] { // of a bundle below the walk names the files
 			known[sk.Name] = true
 			unknown = append(unknown, sk.Name)
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -25,7 +26,8 @@ folders, the JSON of 'aws logs filter-log-events', exports of CloudWatch Logs.
 The format is recognised by content.
 
 With --listener you say which security policy a port has: then the findings name
-the cure. A bundle of alblab says so itself.
+the cure. A bundle of alblab says so itself, also for files given with it; what
+lies in its folder and is not in its manifest is named, not read.
 
 Exit code: 0 if the evidence could be read, 2 if not. Damaged lines are counted
 and warned of; with --strict they give 2.`
@@ -108,30 +110,44 @@ func (a *app) printAnalysis(r *analyzers.Report, format string, strict bool) err
 // openEvidence opens what the user names, and says what to do if there is nothing in it.
 func openEvidence(paths []string) (*evidence.Bundle, error) {
 	b, err := evidence.OpenPaths(paths...)
+	var manifest *evidence.ManifestError
 	switch {
+	case errors.As(err, &manifest):
+		return nil, hint(err, "its logs may be whole: name the files, and the listeners with --listener")
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, hint(err, "check the path")
 	case err != nil:
 		return nil, err
-	case len(b.Manifest.Files) == 0:
-		err := fmt.Errorf("no evidence in %s", strings.Join(paths, ", "))
-		if n := len(b.Skipped); n == 1 {
-			err = fmt.Errorf("%w: %s", err, b.Skipped[0].Reason)
-		} else if n > 1 {
-			err = fmt.Errorf("%w: %s: %s, and %d more", err, b.Skipped[0].Name, b.Skipped[0].Reason, n-1)
-		}
-		if damagedOnly(b) {
-			return nil, hint(err, "fetch the file again: it is empty or was cut")
-		}
-		return nil, hint(err, "flow logs without a header row need --flow-format unless they have the default format")
 	}
-	return b, nil
+	for i, s := range b.Skipped {
+		if s.Bundle() {
+			b.Skipped[i].Reason += ": alblab analyze " + filepath.Join(paths[0], s.Name)
+		}
+	}
+	if len(b.Manifest.Files) > 0 {
+		return b, nil
+	}
+	err = fmt.Errorf("no evidence in %s", strings.Join(paths, ", "))
+	if n := len(b.Skipped); n == 1 {
+		err = fmt.Errorf("%w: %s", err, b.Skipped[0].Reason)
+	} else if n > 1 {
+		err = fmt.Errorf("%w: %s: %s, and %d more", err, b.Skipped[0].Name, b.Skipped[0].Reason, n-1)
+	}
+	switch {
+	case skippedOnly(b, evidence.Skipped.Damaged):
+		return nil, hint(err, "fetch the file again: it is empty or was cut")
+	case skippedOnly(b, evidence.Skipped.NoEvents):
+		return nil, hint(err, "CloudWatch Logs found none: ask for another time, log group or filter pattern")
+	case skippedOnly(b, evidence.Skipped.Denied):
+		return nil, hint(err, "you may not read it: check its permissions")
+	}
+	return nil, hint(err, "flow logs without a header row need --flow-format unless they have the default format")
 }
 
-// damagedOnly reports whether nothing was recognised because files are empty, or are gzip that is cut or damaged.
-func damagedOnly(b *evidence.Bundle) bool {
+// skippedOnly reports whether nothing was recognised for one reason alone.
+func skippedOnly(b *evidence.Bundle, is func(evidence.Skipped) bool) bool {
 	for _, s := range b.Skipped {
-		if !s.Damaged() {
+		if !is(s) {
 			return false
 		}
 	}

@@ -84,6 +84,9 @@ func runCommand(a *app) *cobra.Command {
 		saved := saveReport(r, out)
 		a.ended = cmd.Context().Err() != nil
 		perr := a.printRun(r, f.value, took)
+		if out != "" && saved == nil && f.value == "text" {
+			a.printEvidence(r, out)
+		}
 		a.negate = r.Failed > 0
 		if err == nil && r.Errors > 0 {
 			err = errors.New(plural(r.Errors, "scenario") + " could not be run")

@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -116,6 +117,24 @@ func (a *app) printAnswers(r *scenarios.Report) {
 			words = append(words, fmt.Sprintf("%s x%d", s, b.Signatures[s]))
 		}
 		fmt.Fprintf(a.out, "  %s: %s: %s\n", b.Client, plural(b.Connections, "connection"), strings.Join(words, ", "))
+	}
+}
+
+// printEvidence says where the evidence of each lab is.
+func (a *app) printEvidence(r *scenarios.Report, dir string) {
+	in := make([]int, len(r.Bundles))
+	folders := make([]string, len(r.Bundles))
+	for i := range folders {
+		folders[i] = scenarios.Folder(i)
+	}
+	for i := range r.Scenarios {
+		v := &r.Scenarios[i]
+		if at := slices.Index(folders, v.Bundle); at >= 0 && !v.NotCarriedOut() && v.Verdict != scenarios.Skip {
+			in[at]++
+		}
+	}
+	for i, folder := range folders {
+		fmt.Fprintf(a.out, "evidence of %s: alblab analyze %s\n", plural(in[i], "scenario"), filepath.Join(dir, folder))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -18,25 +19,14 @@ import (
 type Bundle struct {
 	FS       fs.FS
 	Manifest Manifest
-	Skipped  []Skipped // files of a folder without manifest that are not evidence, with the reason; never silently left out
+	Skipped  []Skipped // what was left out, with the reason: files that are not evidence, or that the manifest does not list
 
-	shown map[string]string // by name: how to call a file in positions, where that is not its name
+	bundles []adopted         // those that lie in the folder, where it is none itself
+	shown   map[string]string // by name: how to call a file in positions, where that is not its name
 }
 
-// Skipped is a file that [Open] left out.
-type Skipped struct {
-	Name   string
-	Reason string
-}
-
-// Damaged says whether the file was left out because it is empty, or packed and cut, so that nobody can say what it was.
-func (s Skipped) Damaged() bool {
-	return s.Reason == isEmpty || strings.HasPrefix(s.Reason, damagedGzip)
-}
-
-const isEmpty = "it is empty"
-
-// Open reads the bundle in fsys: its manifest.json if there is one, else it recognises each file by its content. It takes S3
+// Open reads the bundle in fsys: its manifest.json if there is one, and what it does not list is Skipped; else it recognises each file
+// by its content, and takes what a manifest in a folder below says of the listeners. It takes S3
 // layouts with gzip parts under AWS's own key names, aws logs filter-log-events JSON, exports of log groups to S3, plain
 // logs and captures, all mixed. Markers that AWS writes to try its permission are passed over.
 func Open(fsys fs.FS) (*Bundle, error) {
@@ -44,12 +34,15 @@ func Open(fsys fs.FS) (*Bundle, error) {
 	switch {
 	case err == nil:
 		b := &Bundle{FS: fsys, Manifest: m}
-		return b, b.expand()
+		if err := b.expand(); err != nil {
+			return b, err
+		}
+		return b, b.unlisted(m.Files)
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, errNotManifest):
 		b := &Bundle{FS: fsys, Manifest: Manifest{Schema: Schema}}
 		return b, b.recognise(false)
 	}
-	return nil, err
+	return nil, &ManifestError{err}
 }
 
 // expand replaces each folder in the manifest by the parts in it.
@@ -85,7 +78,7 @@ func (b *Bundle) recognise(hidden bool) error {
 			if d == nil || !d.IsDir() || name == "." {
 				return err
 			}
-			b.skip(name, err.Error())
+			b.skip(name, reasonOf(err))
 			return fs.SkipDir
 		}
 		if d.IsDir() {
@@ -100,6 +93,10 @@ func (b *Bundle) recognise(hidden bool) error {
 	if err != nil {
 		return fmt.Errorf("reading the folder: %w", err)
 	}
+	b.agree()
+	if len(b.Manifest.Files) > 0 { // beside evidence they need no word
+		b.Skipped = slices.DeleteFunc(b.Skipped, func(s Skipped) bool { return s.Reason == ownReport })
+	}
 	return nil
 }
 
@@ -109,19 +106,19 @@ func (b *Bundle) add(name string) {
 		b.skip(name, "a marker that AWS writes to try its permission")
 		return
 	}
-	if isCertificate(name) {
+	if isCertificate(name) || b.adopt(name) {
 		return
 	}
 	f, err := openRegular(b.FS, name)
 	if err != nil {
-		b.skip(name, err.Error())
+		b.skip(name, reasonOf(err))
 		return
 	}
 	defer f.Close()
 	first, err := readSome(Decompress(f), sniffLen)
 	var damaged *damageError
 	if err != nil && !errors.As(err, &damaged) {
-		b.skip(name, err.Error())
+		b.skip(name, reasonOf(err))
 		return
 	}
 	k, format := Detect(first, name)
@@ -132,6 +129,10 @@ func (b *Bundle) add(name string) {
 			reason = damaged.Error()
 		case len(first) == 0:
 			reason = isEmpty
+		case hasNoEvents(first):
+			reason = noEvents
+		case isReport(first):
+			reason = ownReport
 		}
 		b.skip(name, reason)
 		return

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// OpenPaths opens files and folders by their names on disk, all together, as [Open] opens a folder. One folder alone may
-// hold a manifest. Positions name files as they were given, so that they can be opened; their names in the bundle are the same
+// OpenPaths opens files and folders by their names on disk, all together, as [Open] opens a folder. One folder alone is a
+// bundle if it holds a manifest; with other files, or in a folder below, its manifest says which listeners there are. Positions name files as they were given, so that they can be opened; their names in the bundle are the same
 // without leading "/" and "../".
 func OpenPaths(paths ...string) (*Bundle, error) {
 	if len(paths) == 1 {

@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"path"
@@ -50,6 +51,10 @@ func (s *storeFS) Open(name string) (fs.File, error) {
 	}
 	if c, ok := s.files[name]; ok {
 		at, closer, err := c.open()
+		var named *fs.PathError
+		if errors.As(err, &named) { // the name is said once
+			err = named.Err
+		}
 		if err != nil {
 			return fail(err)
 		}
