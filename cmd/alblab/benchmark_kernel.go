@@ -222,10 +222,14 @@ func (k *kernelLab) Variants() []func() error {
 	if k.net == nil {
 		return nil
 	}
-	return []func() error{
-		func() error { return k.net.Sysctl("net.ipv4.tcp_timestamps", "1") },
-		func() error { return k.net.Sysctl("net.ipv4.tcp_timestamps", "0") },
+	// Linux likes to give the same port to the next connection to the same place. Each takes its ports from a range of its own, or two
+	// connections would share a flow-log window.
+	set := func(timestamps, ports string) func() error {
+		return func() error {
+			return errors.Join(k.net.Sysctl("net.ipv4.tcp_timestamps", timestamps), k.net.Sysctl("net.ipv4.ip_local_port_range", ports))
+		}
 	}
+	return []func() error{set("1", "15000 34999"), set("0", "35000 60999")}
 }
 
 // Close implements lab.Lab.
