@@ -187,6 +187,9 @@ func (r *run) finish() {
 	rep.Notes = append(rep.Notes, r.notes()...)
 }
 
+// defaultFields is the number of fields in the default format of flow logs.
+const defaultFields = 14
+
 // notes says what limits the findings.
 func (r *run) notes() []string {
 	var out []string
@@ -198,7 +201,14 @@ func (r *run) notes() []string {
 			out = append(out, fmt.Sprintf(many, n))
 		}
 	}
-	if res.NoFlags {
+	fields := 0
+	for _, l := range res.Loads {
+		fields = max(fields, l.Headerless)
+	}
+	if fields > defaultFields {
+		out = append(out, fmt.Sprintf("the flow log was read in the default format, of %d fields, but its lines have %d fields and no header row: say its format with --flow-format '${version} ...'",
+			defaultFields, fields))
+	} else if res.NoFlags {
 		out = append(out, "the flow log has no tcp-flags field, which the default format lacks: a refusal cannot be told from a connection that is still open; choose a custom format with ${tcp-flags}")
 	}
 	plain := r.plain()
@@ -211,11 +221,28 @@ func (r *run) notes() []string {
 	say(res.Overflow, "1 record was not joined, as there are more connections than are held at once: analyze a shorter time",
 		"%d records were not joined, as there are more connections than are held at once: analyze a shorter time")
 	say(res.Duplicates, "1 record was there twice and counts once", "%d records were there twice and count once")
-	say(res.OtherFlows, "1 flow record is of other traffic and was not looked at", "%d flow records are of other traffic and were not looked at")
+	say(res.OtherFlows, "1 flow record is of other traffic and was not looked at"+otherPorts(res),
+		"%d flow records are of other traffic and were not looked at"+otherPorts(res))
 	say(r.report.Omitted, "1 further finding of the same kind is counted, not listed", "%d further findings of the same kinds are counted, not listed")
 	say(r.report.Undecided-plain, "1 connection has no finding: what there is of it does not show how it ended",
 		"%d connections have no finding: what there is of them does not show how they ended")
 	return out
+}
+
+// otherPorts names the ports that were not looked at.
+func otherPorts(res *correlate.Result) string {
+	var ports []string
+	for _, p := range res.OtherPorts {
+		ports = append(ports, fmt.Sprintf("%d (%s)", p.Port, count(p.Records, "record")))
+	}
+	if len(ports) == 0 {
+		return ""
+	}
+	words := ", most of port " + strings.Join(ports, ", ")
+	if len(res.Conns) == 0 {
+		words += fmt.Sprintf(": if the load balancer speaks TLS there, name it with --listener %d", res.OtherPorts[0].Port)
+	}
+	return words
 }
 
 // plain counts the connections of plain HTTP that have no finding.

@@ -52,6 +52,7 @@ type Builder struct {
 	urlPorts map[uint16]bool // of requests over TLS
 
 	plainPorts map[uint16]bool // of requests without
+	containers int             // problems that stand first
 }
 
 // tuple is a pair of endpoints, the lesser first.

@@ -103,10 +103,15 @@ type Result struct {
 
 	Loads []Load // what was read, file by file
 
-	Problems     []error // damaged records, the first of them (Options.KeepProblems), *evidence.ParseError
+	// Problems are damaged records, the first of them (Options.KeepProblems), *evidence.ParseError. What holds records and is damaged, such
+	// as gzip, comes first: it explains the others.
+	Problems     []error
 	ProblemCount int
 
 	OtherFlows int // flow records of other traffic: other protocols, other ports
+	// OtherPorts are the ports that most TCP records among them belong to, at most 3. It is empty where the load balancer's addresses were
+	// given, or its own logs show its ports: other traffic is not its own then.
+	OtherPorts []PortCount
 	SkipData   int // flow-log windows in which records were dropped (SKIPDATA): absence of a flow proves nothing
 	Duplicates int // records that were there twice
 	Overflow   int // records that were not joined because Options.MaxConns was reached
@@ -132,12 +137,22 @@ type Count struct {
 	Connections int64 // successful connection-log lines
 }
 
+// PortCount is a server's port and the number of flow records of it.
+type PortCount struct {
+	Port    uint16
+	Records int
+}
+
 // Load says how much of one file was read.
 type Load struct {
 	File     string
 	Kind     evidence.Kind
 	Records  int
 	Problems int
+	// Headerless is the number of fields in the first line of a flow log that has no header row and whose format nobody gave: it was read
+	// in the default format, which has 14. 0 for all else.
+	Headerless int
+	Damaged    bool // not records alone: what holds them, such as gzip
 }
 
 // Metrics holds the sums of the load balancer's metrics that can be held against connections.

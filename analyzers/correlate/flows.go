@@ -96,6 +96,29 @@ func (b *Builder) classify(id int32, lb map[netip.Addr]bool, ports map[uint16]bo
 	return side{roleTarget, isA}
 }
 
+// serverPort is the port that a tuple's connection went to: where no flags say who opened it, the lower one.
+func (b *Builder) serverPort(id int32) uint16 {
+	t := b.keys.at(id)
+	isA, known := b.opener(id)
+	if !known {
+		return min(t.a.Port(), t.b.Port())
+	}
+	if isA {
+		return t.b.Port()
+	}
+	return t.a.Port()
+}
+
+// commonest returns the ports with most records, at most 3.
+func commonest(n map[uint16]int) []PortCount {
+	var out []PortCount
+	for port, records := range n {
+		out = append(out, PortCount{port, records})
+	}
+	slices.SortFunc(out, func(x, y PortCount) int { return cmp.Or(y.Records-x.Records, cmp.Compare(x.Port, y.Port)) })
+	return out[:min(len(out), 3)]
+}
+
 // learn finds the load balancer's addresses where nobody named them: those that were reached at a listener port by somebody
 // who is not reached there himself. Addresses that the load balancer's own logs confirm win; a plain port teaches nothing
 // without them, as targets and the rest of the world listen there too.
@@ -149,11 +172,19 @@ func (b *Builder) learn(ports, plain map[uint16]bool) map[netip.Addr]bool {
 // buildFlows makes connections of the flow records.
 func (b *Builder) buildFlows(lb map[netip.Addr]bool, ports map[uint16]bool) (conns, targets []*Conn) {
 	var recs []flowRec
+	others := map[uint16]int{}
+	told := len(b.o.Addresses)+len(b.lines)+len(b.urlPorts) > 0 // what is the load balancer's
+	defer func() { b.res.OtherPorts = commonest(others) }()
 	for id := range int32(b.keys.n) {
 		s := b.classify(id, lb, ports)
 		if s.role == roleOther {
+			n := 0
 			for i := b.heads.at(id).first; i >= 0; i = b.flows.at(i).next {
-				b.res.OtherFlows++
+				n++
+			}
+			b.res.OtherFlows += n
+			if !told {
+				others[b.serverPort(id)] += n
 			}
 			continue
 		}

@@ -1,6 +1,7 @@
 package correlate
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"iter"
 	"maps"
 	"math"
+	"slices"
 
 	"github.com/alblab/alblab/lab/evidence"
 	"github.com/alblab/alblab/lab/evidence/accesslog"
@@ -81,7 +83,30 @@ func (r *reader) flow(rd io.Reader, o *evidence.Options) error {
 		with.Format = r.b.o.FlowFormat
 		o = &with
 	}
-	return each(r, evidence.KindFlow, o, flowlog.Records(rd, o), func(rec *flowlog.Record) { r.b.Flow(rec, o.File) })
+	fields := 0
+	if at, ok := rd.(io.ReadSeeker); ok && o.Format == "" {
+		fields = headerless(at, o)
+		if _, err := at.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+	}
+	err := each(r, evidence.KindFlow, o, flowlog.Records(rd, o), func(rec *flowlog.Record) { r.b.Flow(rec, o.File) })
+	if loads := r.b.res.Loads; err == nil {
+		loads[len(loads)-1].Headerless = fields
+	}
+	return err
+}
+
+// headerless counts the fields of the first line of a flow log, 0 if it is a header row or cannot be read, which is said later.
+func headerless(rd io.Reader, o *evidence.Options) int {
+	line, err := evidence.NewLines(rd, o).Next()
+	if err != nil {
+		return 0
+	}
+	if _, format := evidence.Detect(bytes.Clone(line), ""); format != "" {
+		return 0
+	}
+	return len(bytes.Fields(line))
 }
 
 // each takes all records of one file. Damage is counted; where nothing can be read any more the file ends, as a problem too.
@@ -90,6 +115,7 @@ func each[T any](r *reader, k evidence.Kind, o *evidence.Options, records iter.S
 	for rec, err := range records {
 		if err != nil {
 			load.Problems++
+			load.Damaged = load.Damaged || isContainer(err)
 			r.b.problem(withFile(err, o.File))
 			continue
 		}
@@ -105,9 +131,19 @@ func each[T any](r *reader, k evidence.Kind, o *evidence.Options, records iter.S
 
 func (b *Builder) problem(err error) {
 	b.res.ProblemCount++
-	if len(b.res.Problems) < b.o.KeepProblems {
+	if isContainer(err) && b.containers < b.o.KeepProblems {
+		b.res.Problems = slices.Insert(b.res.Problems, b.containers, err)
+		b.containers++
+		b.res.Problems = b.res.Problems[:min(len(b.res.Problems), b.o.KeepProblems)]
+	} else if len(b.res.Problems) < b.o.KeepProblems {
 		b.res.Problems = append(b.res.Problems, err)
 	}
+}
+
+// isContainer says whether err tells of damage to what holds the records.
+func isContainer(err error) bool {
+	var pe *evidence.ParseError
+	return errors.As(err, &pe) && pe.Container
 }
 
 func withFile(err error, file string) error {

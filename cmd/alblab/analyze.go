@@ -26,8 +26,9 @@ folders, the JSON of 'aws logs filter-log-events', exports of CloudWatch Logs.
 The format is recognised by content.
 
 With --listener you say which security policy a port has: then the findings name
-the cure. A bundle of alblab says so itself, also for files given with it; what
-lies in its folder and is not in its manifest is named, not read.
+the cure. A port alone says that there is a listener, and no cure is claimed. A
+bundle of alblab says so itself, also for files given with it; what lies in its
+folder and is not in its manifest is named, not read.
 
 Exit code: 0 if the evidence could be read, 2 if not. Damaged lines are counted
 and warned of; with --strict they give 2.`
@@ -54,7 +55,7 @@ func analyzeCommand(a *app) *cobra.Command {
 		},
 	}
 	f := formatFlag(cmd, "text", "json")
-	cmd.Flags().StringArrayVar(&listeners, "listener", nil, "what a port has, as `PORT=POLICY`, with ,mtls=verify or ,cert=rsa behind it where that is so; may be repeated")
+	cmd.Flags().StringArrayVar(&listeners, "listener", nil, "what a port has, as `PORT[=POLICY]`, with ,mtls=verify or ,cert=rsa behind it where that is so; may be repeated")
 	cmd.Flags().StringVar(&flowFormat, "flow-format", "", "`format` of flow logs that have no header row, as in AWS: '${version} ${account-id} ...'")
 	cmd.Flags().BoolVar(&strict, "strict", false, "exit 2 if a record is damaged")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -75,7 +76,10 @@ func analyzeCommand(a *app) *cobra.Command {
 		for _, s := range b.Skipped {
 			a.warn("%s left out: %s", s.Name, s.Reason)
 		}
-		return a.printAnalysis(r, f.value, strict)
+		if err := a.printAnalysis(r, f.value, strict); err != nil {
+			return err
+		}
+		return unread(r)
 	}
 	return cmd
 }
@@ -105,6 +109,29 @@ func (a *app) printAnalysis(r *analyzers.Report, format string, strict bool) err
 		return errors.New(plural(r.Damaged, "damaged record"))
 	}
 	return nil
+}
+
+// unread is an error if a flow log without header row has lines and none of them is a record, or if damage is all that there is.
+func unread(r *analyzers.Report) error {
+	records, damaged := 0, 0
+	for _, l := range r.Files {
+		records += l.Records
+		if l.Damaged {
+			damaged++
+		}
+		if l.Headerless == 0 || l.Records > 0 || l.Problems == 0 || l.Damaged {
+			continue
+		}
+		return hint(fmt.Errorf("no line of %s has the default format of flow logs, and there is no header row", l.File),
+			"say its format with --flow-format '${version} ...', as the flow log's details in AWS show it")
+	}
+	switch {
+	case records > 0 || r.Damaged == 0:
+		return nil
+	case damaged > 0:
+		return hint(errors.New("no record could be read: "+r.Problems[0].Error()), "fetch the file again: it was cut or changed")
+	}
+	return fmt.Errorf("no record could be read: %w", r.Problems[0])
 }
 
 // openEvidence opens what the user names, and says what to do if there is nothing in it.
@@ -164,6 +191,9 @@ func analyzeOptions(listeners []string, flowFormat string) (*analyzers.Options, 
 	}
 	for _, s := range listeners {
 		port, l, err := parseListener(s)
+		if _, twice := o.Listeners[port]; twice && err == nil {
+			err = errors.New("the port has been given already")
+		}
 		if err != nil {
 			return nil, fmt.Errorf("--listener %s: %w", s, err)
 		}
@@ -172,13 +202,13 @@ func analyzeOptions(listeners []string, flowFormat string) (*analyzers.Options, 
 	return o, nil
 }
 
-// parseListener reads 443=POLICY[,mtls=MODE][,cert=SET]. The policy may be left empty.
+// parseListener reads 443=POLICY[,mtls=MODE][,cert=SET]. The policy may be left empty, or the port stand alone.
 func parseListener(s string) (uint16, analyzers.Listener, error) {
 	var l analyzers.Listener
-	number, rest, ok := strings.Cut(s, "=")
+	number, rest, _ := strings.Cut(s, "=")
 	port, err := strconv.ParseUint(number, 10, 16)
-	if !ok || err != nil || port == 0 {
-		return 0, l, errors.New("want PORT=POLICY, like 443=TLS13-1-2-2021-06")
+	if err != nil || port == 0 {
+		return 0, l, errors.New("want PORT=POLICY, like 443=TLS13-1-2-2021-06, or a PORT alone")
 	}
 	parts := strings.Split(rest, ",")
 	if parts[0] != "" {

@@ -115,7 +115,7 @@ func TestParseListener(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, l.Policy)
 	for in, want := range map[string]string{
-		"443":                  "want PORT=POLICY",
+		"https":                "want PORT=POLICY",
 		"0=2016-08":            "want PORT=POLICY",
 		"65536=2016-08":        "want PORT=POLICY",
 		"443=2016-80":          "did you mean",

@@ -36,6 +36,8 @@ type ParseError struct {
 	Line  int    // from 1; for binary formats the record or packet number
 	Field string // the field's name as AWS writes it, "" if the whole record is meant
 	Msg   string // what is wrong, quoting the value
+	// Container: it is no record, but what holds the records that is damaged here, such as gzip: what follows cannot be read, and what came before may be wrong.
+	Container bool
 }
 
 func (e *ParseError) Error() string {

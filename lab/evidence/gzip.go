@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"strings"
 
 	"github.com/klauspost/compress/gzip"
 )
@@ -88,7 +89,7 @@ func (s *source) blame(err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return &damageError{msg: damagedGzip + "it ends too early"}
 	}
-	return &damageError{msg: damagedGzip + err.Error()}
+	return &damageError{msg: damagedGzip + strings.TrimPrefix(err.Error(), "gzip: ") + "; what was unpacked before may be wrong too"}
 }
 
 // damagedGzip begins what is said of gzip that cannot be unpacked.

@@ -177,7 +177,9 @@ func (l *Lines) finish() ([]byte, error) {
 	if len(rest) > 0 {
 		msg += fmt.Sprintf("; the %d bytes that were read of the line are left out", len(rest))
 	}
-	return nil, l.Damaged("", msg)
+	pe := l.Damaged("", msg)
+	pe.Container = !d.goOn
+	return nil, pe
 }
 
 func (l *Lines) tooLong() *ParseError {

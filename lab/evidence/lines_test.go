@@ -80,9 +80,9 @@ func TestLines(t *testing.T) {
 		{"gzip of nothing", zipped(t, ""), nil},
 		{"gzip cut in the header", zipped(t, "a\n")[:5], []string{"1!damaged gzip: it ends too early"}},
 		{"gzip cut in the checksum", zipped(t, "a\nb\n")[:len(zipped(t, "a\nb\n"))-3], []string{"1:a", "2:b", "3!damaged gzip: it ends too early"}},
-		{"garbage behind gzip", zipped(t, "a\nb\n") + "garbage, long enough", []string{"1:a", "2:b", "3!damaged gzip: gzip: invalid header"}},
+		{"garbage behind gzip", zipped(t, "a\nb\n") + "garbage, long enough", []string{"1:a", "2:b", "3!damaged gzip: invalid header; what was unpacked before may be wrong too"}},
 		{"half a line before the damage", zipped(t, "a\nb") + "garbage, long enough",
-			[]string{"1:a", "2!damaged gzip: gzip: invalid header; the 1 bytes that were read of the line are left out"}},
+			[]string{"1:a", "2!damaged gzip: invalid header; what was unpacked before may be wrong too; the 1 bytes that were read of the line are left out"}},
 		{"export in gzip", zipped(t, "2023-05-11T10:00:00.000Z a\n"), []string{"1:a"}},
 	}
 	for _, tt := range tests {
