@@ -64,7 +64,7 @@ func (r *Report) Answer() Answer {
 	default:
 		a.Effect = Keeps
 		a.Headline = fmt.Sprintf("Safe to change: %s", r.allKeep())
-		a.Lead = fmt.Sprintf("Every client in the evidence is known to connect under %s.", to)
+		a.Lead = fmt.Sprintf("Every client in the evidence connects under %s.", to)
 		a.Next = r.nextKeeps()
 	}
 	return a

@@ -161,3 +161,15 @@ func TestGuessPlatform(t *testing.T) {
 		require.Equal(t, want, got.Effect, "%s: %v", agent, got)
 	}
 }
+
+// TestGroupOfTLS13Line: a client that was served with x25519 may have nothing else, as "openssl s_client -groups X25519", which
+// breaks under a policy of NIST curves: what the standard makes mandatory says nothing against the line.
+func TestGroupOfTLS13Line(t *testing.T) {
+	line := connection(1, "198.51.100.1", "TLSv1.3", "TLS_AES_128_GCM_SHA256", "x25519", "Success")
+	for to, want := range map[string]Effect{"TLS13-1-2-FIPS-2023-04": Unknown, "TLS13-1-2-Res-2021-06": Keeps} {
+		traffic, err := Read(t.Context(), []Input{text(evidence.KindConnection, line)}, nil)
+		require.NoError(t, err)
+		r := Judge(question(t, "TLS13-1-2-2021-06", to), traffic)
+		require.Equal(t, want, r.Clients[0].Effect, to)
+	}
+}

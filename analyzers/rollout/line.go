@@ -171,7 +171,9 @@ func (j *lineJudge) keeps13(s Seen, standard bool) Reason {
 	if len(usable) == 0 {
 		return ReasonCertificate
 	}
-	mandatory := standard && slices.Contains(j.to.Groups, wire.SECP256R1)
+	// RFC 8446, section 9.1, has everyone support secp256r1 "in the absence of an application profile"; what a TLS 1.3 line shows of
+	// its client goes before that.
+	mandatory := standard && !was13 && slices.Contains(j.to.Groups, wire.SECP256R1)
 	if !mandatory && (transport(s.Suite) || !j.groupSurvives(s, j.to.Groups)) {
 		return ReasonGroup
 	}
