@@ -18,7 +18,7 @@ const (
 )
 
 // WriteText writes the report for people, 80 columns wide: each failing client with its findings and what they rest on, then
-// the TLS versions and suites in use, the metrics, and what was missing.
+// the TLS versions and suites in use, the metrics, and what was missing. Of damaged records it has the number; Problems says where.
 func (r *Report) WriteText(w io.Writer) error {
 	t := &text{w: bufio.NewWriter(w)}
 	t.line("", "%s, %s", count(r.Connections, "connection"), count(r.Failures, "failure"))
@@ -156,8 +156,8 @@ func (t *text) findings(s Tally, all []*Finding) {
 			t.wrap("    ", "      ", "cure: "+cure)
 		}
 		see := "see " + strings.Join(e.refs, ", ")
-		if more := e.n - textExamples; more > 0 {
-			see += ", and those of " + count(more, "more connection")
+		if e.n > textExamples {
+			see += fmt.Sprintf(" (of %d of these %d connections)", textExamples, e.n)
 		}
 		t.wrap("    ", "      ", see)
 	}
@@ -246,10 +246,7 @@ func (t *text) rest(r *Report) {
 		t.wrap("note: ", "  ", n)
 	}
 	if r.Damaged > 0 {
-		t.line("", "%s could not be read:", count(r.Damaged, "record"))
-		for _, p := range r.Problems[:min(len(r.Problems), 10)] {
-			t.wrap("  ", "    ", p.Error())
-		}
+		t.line("", "%s could not be read", count(r.Damaged, "record"))
 	}
 }
 

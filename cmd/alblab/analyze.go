@@ -73,9 +73,6 @@ func analyzeCommand(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		for _, s := range b.Skipped {
-			a.warn("%s left out: %s", s.Name, s.Reason)
-		}
 		if err := a.printAnalysis(r, f.value, strict); err != nil {
 			return err
 		}
