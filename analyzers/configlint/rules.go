@@ -18,6 +18,7 @@ const (
 	RuleUnknownName   RuleID = "unknown-policy-name"
 	RuleUnresolved    RuleID = "unresolved-policy"
 	RuleDefault       RuleID = "default-policy"
+	RuleNoProtocol    RuleID = "protocol-left-out"
 	RuleOldVersion    RuleID = "old-tls-version"
 	RuleNoSecrecy     RuleID = "no-forward-secrecy"
 	RuleCBC           RuleID = "cbc-suites"
@@ -54,6 +55,8 @@ func Rules() []Rule {
 			guide + "create-https-listener.html"},
 		{RuleFile, LevelWarning, "A file, or a part of it, could not be read.",
 			"What it configures is not judged. Mend the place that the message names.", ""},
+		{RuleNoProtocol, LevelNote, "Nobody named a protocol: whether the listener speaks TLS depends on the version of Terraform's provider.",
+			"Write protocol = \"HTTPS\".", "https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/lb_listener"},
 		{RuleOldVersion, LevelWarning, "The policy in effect allows TLS 1.0 or TLS 1.1.",
 			"RFC 8996 forbids both. 'alblab who-breaks' says which of your clients still need them; then name a TLS13-1-2 policy.",
 			"https://www.rfc-editor.org/rfc/rfc8996"},

@@ -206,6 +206,9 @@ func (s *tfScope) moduleListener(e cty.Value, address string, https bool, def, w
 		l.Kind = KindNetwork
 	}
 	l.Policy = asValue(member(e, "ssl_policy"), at, unknown)
+	if l.Policy.Origin == OriginSet && l.Policy.Text == "" { // try hands it on, coalesce does not
+		l.Policy.Origin, l.Policy.Why = OriginUnknown, "it is empty, and what the module makes of that differs from version to version"
+	}
 	if l.Policy.Origin == OriginDefault {
 		l.Policy.Text, l.Policy.Why = def, why
 		if def == "" {

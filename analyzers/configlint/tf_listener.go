@@ -15,7 +15,11 @@ func (s *tfScope) listener(b *hcl.Block, address string) {
 	at := position(b.DefRange)
 	protocol := s.setting(attrs["protocol"], at)
 	name := strings.ToUpper(protocol.Text)
+	leftOut := protocol.leftOut() && s.httpsByCertificate(attrs, at)
 	switch {
+	case leftOut:
+		name = "HTTPS"
+		s.loader.result.find(RuleNoProtocol, at, address, byCertificate)
 	case protocol.Origin == OriginUnknown && (attrs["ssl_policy"] != nil || attrs["certificate_arn"] != nil):
 		if ssl := s.setting(attrs["ssl_policy"], at); ssl.Origin == OriginDefault && attrs["ssl_policy"] != nil {
 			return // null by an expression that knows more of the protocol than we do
@@ -30,7 +34,9 @@ func (s *tfScope) listener(b *hcl.Block, address string) {
 	if name == "TLS" {
 		l.Kind = KindNetwork
 	}
-	l.Policy = s.setting(attrs["ssl_policy"], at)
+	if l.Policy = s.setting(attrs["ssl_policy"], at); l.Policy.leftOut() {
+		l.Policy.Origin = OriginDefault
+	}
 	l.MTLS, l.MutualLeftOut = s.mutual(content, at)
 	for _, v := range []*Value{&l.Policy, &l.MTLS} {
 		if v.Origin == OriginDefault && s.loader.result.damaged[at.File] {
@@ -44,8 +50,30 @@ func (s *tfScope) listener(b *hcl.Block, address string) {
 }
 
 var listenerSchema = &hcl.BodySchema{
-	Attributes: []hcl.AttributeSchema{{Name: "port"}, {Name: "protocol"}, {Name: "ssl_policy"}, {Name: "certificate_arn"}},
+	Attributes: []hcl.AttributeSchema{{Name: "port"}, {Name: "protocol"}, {Name: "ssl_policy"}, {Name: "certificate_arn"}, {Name: "load_balancer_arn"}},
 	Blocks:     []hcl.BlockHeaderSchema{{Type: "mutual_authentication"}, {Type: "dynamic", LabelNames: []string{"type"}}},
+}
+
+// byCertificate says what becomes of a listener that names no protocol, at an Application Load Balancer. "Default to HTTP for
+// Application Load Balancers if no protocol specified and no certificate ARN is present"; versions before that have "Keep previous
+// default of HTTP for Application Load Balancers".
+// https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/service/elbv2/listener.go
+const byCertificate = "no protocol is named: with a certificate, recent versions of Terraform's provider make it HTTPS, older ones HTTP; write protocol = \"HTTPS\""
+
+// httpsByCertificate says whether a listener that names no protocol becomes one of HTTPS.
+func (s *tfScope) httpsByCertificate(attrs hcl.Attributes, at Position) bool {
+	if s.setting(attrs["certificate_arn"], at).leftOut() {
+		return false
+	}
+	balancer := s.setting(attrs["load_balancer_arn"], at).Text // as far as it is written out
+	return !strings.Contains(balancer, "loadbalancer/net/") && !strings.Contains(balancer, "loadbalancer/gwy/")
+}
+
+// leftOut says whether Terraform's provider takes the setting for one that is not there: it asks with GetOk of its SDK, which
+// an empty text does not pass, no more than null does.
+// https://pkg.go.dev/github.com/hashicorp/terraform-plugin-sdk/v2/helper/schema#ResourceData.GetOk
+func (v Value) leftOut() bool {
+	return v.Origin == OriginDefault || v.Origin == OriginSet && v.Text == ""
 }
 
 // setting reads an attribute as a text. One that is not there or null is OriginDefault, with an empty text.

@@ -44,6 +44,8 @@ type planListener struct {
 	Port     *json.Number `json:"port"`
 	Protocol *string      `json:"protocol"`
 	Policy   *string      `json:"ssl_policy"`
+	Cert     *string      `json:"certificate_arn"`
+	Balancer *string      `json:"load_balancer_arn"`
 	Mutual   []struct {
 		Mode *string `json:"mode"`
 	} `json:"mutual_authentication"`
@@ -132,22 +134,9 @@ func (c *planConfig) mutual(prefix string, into map[string]bool) {
 // planned makes a listener of a resource of the plan.
 func (r *Result) planned(res *planResource, change *planChange, configured map[string]bool, at Position) {
 	v := &res.Values
-	if v.Protocol == nil || *v.Protocol != "HTTPS" && *v.Protocol != "TLS" {
-		return
-	}
-	if res.Address == "" {
-		r.problem(at, "a listener without an address: not the JSON of terraform show")
-		return
-	}
-	l := Listener{Address: res.Address, Kind: KindApplication, Protocol: *v.Protocol, At: at}
-	if l.Protocol == "TLS" {
-		l.Kind = KindNetwork
-	}
-	if v.Port != nil {
-		l.Port = v.Port.String()
-	}
 	var unknown struct {
 		Policy any `json:"ssl_policy"`
+		Cert   any `json:"certificate_arn"`
 	}
 	var before planListener
 	creates := false
@@ -156,12 +145,36 @@ func (r *Result) planned(res *planResource, change *planChange, configured map[s
 		_ = json.Unmarshal(change.Change.Before, &before)
 		creates = len(change.Change.Actions) > 0 && change.Change.Actions[0] == "create"
 	}
+	protocol := textOf(v.Protocol)
+	byCert := protocol == "" && creates && v.httpsByCertificate(unknown.Cert == true)
+	if byCert {
+		protocol = "HTTPS"
+	}
+	if protocol != "HTTPS" && protocol != "TLS" {
+		return
+	}
+	if res.Address == "" {
+		r.problem(at, "a listener without an address: not the JSON of terraform show")
+		return
+	}
+	l := Listener{Address: res.Address, Kind: KindApplication, Protocol: protocol, At: at}
+	if byCert {
+		r.find(RuleNoProtocol, at, l.Address, byCertificate)
+	}
+	if l.Protocol == "TLS" {
+		l.Kind = KindNetwork
+	}
+	if v.Port != nil {
+		l.Port = v.Port.String()
+	}
 	l.Policy = Value{Origin: OriginSet, At: at}
 	switch {
-	case v.Policy != nil && *v.Policy != "":
+	case textOf(v.Policy) != "":
 		l.Policy.Text = *v.Policy
-	case unknown.Policy == true && creates: // computed: nothing is sent, the API decides
+	case creates && (unknown.Policy == true || v.Policy != nil): // computed, or empty: nothing is sent, the API decides
 		l.Policy = Value{Origin: OriginDefault, Text: apiDefault, Why: whyTerraform, At: at}
+	case v.Policy != nil:
+		l.Policy = Value{Origin: OriginUnknown, Why: "it is empty, and a listener that exists keeps what it has", At: at}
 	default:
 		l.Policy = Value{Origin: OriginUnknown, Why: "it is known after apply", At: at}
 	}
@@ -182,6 +195,20 @@ func (r *Result) planned(res *planResource, change *planChange, configured map[s
 			"mutual authentication is "+was+" and the configuration leaves it out: the plan does not switch it off")
 	}
 	r.Listeners = append(r.Listeners, l)
+}
+
+// httpsByCertificate says of a listener without a protocol whether it becomes one of HTTPS, as [tfScope.httpsByCertificate] does.
+func (v *planListener) httpsByCertificate(later bool) bool {
+	balancer := textOf(v.Balancer)
+	return (later || textOf(v.Cert) != "") && !strings.Contains(balancer, "loadbalancer/net/") && !strings.Contains(balancer, "loadbalancer/gwy/")
+}
+
+// textOf is a text that may be missing.
+func textOf(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
 }
 
 // withoutKeys removes the instance keys of an address, as the plan's configuration has none.
