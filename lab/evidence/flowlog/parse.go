@@ -60,18 +60,34 @@ const defaultBits = 1<<(fLogStatus+1) - 1<<fVersion
 func parseDefault(b []byte, ends *[fLogStatus]int32, r *Record) bool {
 	end := func(f field) int { return int(ends[f-fVersion]) }
 	version := shortNumber(b, 0, end(fVersion), maxVersion)
-	src := number(b, end(fDstAddr)+1, end(fSrcPort), maxPort)
-	dst := number(b, end(fSrcPort)+1, end(fDstPort), maxPort)
 	protocol := shortNumber(b, end(fDstPort)+1, end(fProtocol), maxByte)
-	packets := number(b, end(fProtocol)+1, end(fPackets), maxCount)
-	bytes := number(b, end(fPackets)+1, end(fBytes), maxCount)
-	start := number(b, end(fBytes)+1, end(fStart), maxUnixTime)
-	stop := number(b, end(fStart)+1, end(fEnd), maxUnixTime)
-	if version < 2 || min(src, dst, protocol) < -1 || min(packets, bytes, start, stop) < -1 {
+	// The other numbers side by side, as nearly all are; else one by one.
+	src, bad1 := upToEight(b, end(fDstAddr)+1, end(fSrcPort))
+	dst, bad2 := upToEight(b, end(fSrcPort)+1, end(fDstPort))
+	packets, bad3 := upToEight(b, end(fProtocol)+1, end(fPackets))
+	bytes, bad4 := upToEight(b, end(fPackets)+1, end(fBytes))
+	bad := bad1 | bad2 | bad3 | bad4 | notDigits(src) | notDigits(dst) | notDigits(packets) | notDigits(bytes)
+	r.SrcPort, r.DstPort = int(eightDigits(src)), int(eightDigits(dst))
+	r.Packets, r.Bytes = int64(eightDigits(packets)), int64(eightDigits(bytes))
+	// Times have ten digits.
+	start2, bad5 := upToEight(b, end(fBytes)+1, end(fBytes)+3)
+	stop2, bad6 := upToEight(b, end(fStart)+1, end(fStart)+3)
+	start8, stop8 := eight(b, end(fBytes)+3), eight(b, end(fStart)+3)
+	bad |= bad5 | bad6 | notDigits(start2) | notDigits(stop2) | notDigits(start8) | notDigits(stop8)
+	r.Start, r.End = int64(eightDigits(start2)*1e8+eightDigits(start8)), int64(eightDigits(stop2)*1e8+eightDigits(stop8))
+	tens := end(fStart)-end(fBytes) == 11 && end(fEnd)-end(fStart) == 11
+	if bad != 0 || !tens || uint(r.SrcPort|r.DstPort) > maxPort {
+		src, dst := number(b, end(fDstAddr)+1, end(fSrcPort), maxPort), number(b, end(fSrcPort)+1, end(fDstPort), maxPort)
+		r.SrcPort, r.DstPort = int(src), int(dst)
+		r.Packets = number(b, end(fProtocol)+1, end(fPackets), maxCount)
+		r.Bytes = number(b, end(fPackets)+1, end(fBytes), maxCount)
+		r.Start = number(b, end(fBytes)+1, end(fStart), maxUnixTime)
+		r.End = number(b, end(fStart)+1, end(fEnd), maxUnixTime)
+	}
+	if version < 2 || min(int64(r.SrcPort), int64(r.DstPort), protocol) < -1 || min(r.Packets, r.Bytes, r.Start, r.End) < -1 {
 		return false
 	}
-	r.Version, r.SrcPort, r.DstPort, r.Protocol = int(version), int(src), int(dst), int(protocol)
-	r.Packets, r.Bytes, r.Start, r.End = packets, bytes, start, stop
+	r.Version, r.Protocol = int(version), int(protocol)
 	var ok [6]bool
 	r.AccountID, ok[0] = text(b, end(fVersion)+1, end(fAccountID))
 	r.InterfaceID, ok[1] = ident(b, end(fAccountID)+1, end(fInterfaceID), "eni-")

@@ -39,6 +39,17 @@ func number(b []byte, s, e int, limit uint64) int64 {
 	return int64(v)
 }
 
+// upToEight returns the digits of a number of at most eight as eightDigits wants them. bad is not zero if it is longer or has a leading
+// zero; whether they are digits is left to notDigits. It is small enough to be inlined.
+func upToEight(b []byte, s, e int) (w, bad uint64) {
+	w = binary.LittleEndian.Uint64(b[s:]) ^ '0'*each01
+	n := uint64(e - s)
+	return w << ((64 - 8*n) & 63), (w&0xff-1)>>63*(n-1) | (n-1)&^7
+}
+
+// eight returns eight bytes as eightDigits wants them.
+func eight(b []byte, s int) uint64 { return binary.LittleEndian.Uint64(b[s:]) ^ '0'*each01 }
+
 // shortNumber is number, quick where one digit is usual.
 func shortNumber(b []byte, s, e int, limit uint64) int64 {
 	if d := b[s] - '0'; e-s == 1 && d <= 9 {
