@@ -51,7 +51,49 @@ func TestEveryScenario(t *testing.T) {
 		return nil
 	})
 	require.NoError(t, err)
-	require.Positive(t, bundles, "no bundle was found")
+	require.Greater(t, bundles, 1, "no bundle was found, or none below")
+	t.Run("all", func(t *testing.T) { checkBelow(t, dir, bundles) })
+}
+
+// checkBelow redacts the whole folder of a run: each bundle in it must be there in the copy, with the same findings, and by the
+// same key, so that the client of one is the client of the other.
+func checkBelow(t *testing.T, from string, bundles int) {
+	original, err := evidence.Open(os.DirFS(from))
+	require.NoError(t, err)
+	to := filepath.Join(t.TempDir(), "copy")
+	o := redact.Options{Key: []byte("a key of sixteen bytes and more")}
+	stats, err := redact.Bundle(t.Context(), original, to, o)
+	require.NoError(t, err)
+	require.Empty(t, stats.LeftOut)
+	found := 0
+	for i := range bundles {
+		folder := scenarios.Folder(i)
+		x, err := evidence.Open(os.DirFS(filepath.Join(from, folder)))
+		require.NoError(t, err)
+		y, err := evidence.Open(os.DirFS(filepath.Join(to, folder)))
+		require.NoError(t, err)
+		require.NoError(t, y.Verify(), "checksums of the manifest")
+		require.Equal(t, findings(t, x), findings(t, y))
+		nothingLeft(t, filepath.Join(from, folder), filepath.Join(to, folder))
+		alone := filepath.Join(t.TempDir(), "alone")
+		_, err = redact.Bundle(t.Context(), &evidence.Bundle{FS: x.FS, Manifest: x.Manifest}, alone, redact.Options{Key: o.Key, LeaveOut: true})
+		require.NoError(t, err)
+		one, err := os.ReadFile(filepath.Join(alone, "access.log"))
+		require.NoError(t, err)
+		other, err := os.ReadFile(filepath.Join(to, folder, "access.log"))
+		require.NoError(t, err)
+		require.Equal(t, string(one), string(other), "the same key")
+		found++
+	}
+	require.Equal(t, bundles, found)
+
+	require.NoError(t, os.WriteFile(filepath.Join(from, scenarios.Folder(1), "notes.txt"), []byte("notes"), 0o600))
+	original, err = evidence.Open(os.DirFS(from))
+	require.NoError(t, err)
+	var unknown *redact.UnknownError
+	_, err = redact.Bundle(t.Context(), original, filepath.Join(t.TempDir(), "copy"), o)
+	require.ErrorAs(t, err, &unknown)
+	require.Equal(t, []string{scenarios.Folder(1) + "/notes.txt"}, unknown.Names)
 }
 
 func checkBundle(t *testing.T, from string) {
@@ -60,7 +102,8 @@ func checkBundle(t *testing.T, from string) {
 	to := filepath.Join(t.TempDir(), "copy")
 	stats, err := redact.Bundle(t.Context(), original, to, redact.Options{Key: []byte("a key of sixteen bytes and more"), LeaveOut: true})
 	require.NoError(t, err)
-	require.Len(t, stats.Files, len(original.Manifest.Files))
+	own := slices.DeleteFunc(stats.Files, func(f redact.FileStats) bool { return strings.Contains(f.From, "/") }) // not those of bundles below
+	require.Len(t, own, len(original.Manifest.Files))
 	redacted, err := evidence.Open(os.DirFS(to))
 	require.NoError(t, err)
 	require.NoError(t, redacted.Verify(), "checksums of the manifest")

@@ -47,7 +47,7 @@ func redactFile(t testing.TB, kind evidence.Kind, name string, content []byte) (
 	store, err := evidence.NewStore("", nil)
 	require.NoError(t, err)
 	m := newTestMapper(t)
-	if err := m.file(b, b.Manifest.Files[0], store, &FileStats{To: name}); err != nil {
+	if err := m.file(b, b.Manifest.Files[0], store, name, &FileStats{}); err != nil {
 		return nil, err
 	}
 	out, err := store.Seal(evidence.Manifest{})

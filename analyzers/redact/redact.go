@@ -12,6 +12,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -25,7 +26,7 @@ type Options struct {
 	LeaveOut   bool   // leave files out that are not known, in place of refusing the bundle
 }
 
-// Stats is what was done.
+// Stats is what was done. Of bundles in folders below, names begin with the folder's.
 type Stats struct {
 	Files   []FileStats
 	LeftOut []string // files that are not known, or made anew by other commands
@@ -45,65 +46,88 @@ func (e *UnknownError) Error() string {
 	return "not known, so not copied: " + strings.Join(e.Names, ", ")
 }
 
-// Bundle redacts a bundle into a new folder.
+// Bundle redacts a bundle into a new folder, and the bundles in folders below it into folders below that one.
 func Bundle(ctx context.Context, b *evidence.Bundle, dir string, o Options) (*Stats, error) {
 	m, err := NewMapper(o.Key)
 	if err != nil {
 		return nil, err
 	}
 	m.agents = o.UserAgents
+	parts, err := partsOf(b)
+	if err != nil {
+		return nil, err
+	}
 	s := &Stats{}
-	unknown, err := strangers(b)
-	if err != nil {
-		return nil, err
+	for _, p := range parts { // before anything is written
+		unknown, err := strangers(p, parts)
+		if err != nil {
+			return nil, err
+		}
+		s.LeftOut = append(s.LeftOut, unknown...)
 	}
-	if len(unknown) > 0 && !o.LeaveOut {
-		return nil, &UnknownError{unknown}
+	if len(s.LeftOut) > 0 && !o.LeaveOut {
+		return nil, &UnknownError{s.LeftOut}
 	}
-	s.LeftOut = append(s.LeftOut, unknown...)
-	store, err := evidence.NewStore(dir, nil)
+	for _, p := range parts {
+		if err := m.part(ctx, p, dir, s); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// part redacts one bundle into its folder.
+func (m *Mapper) part(ctx context.Context, p *part, dir string, s *Stats) error {
+	store, err := evidence.NewStore(filepath.Join(dir, filepath.FromSlash(p.to)), nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer store.Close()
-	manifest, err := m.manifest(b.Manifest)
+	manifest, err := m.manifest(p.bundle.Manifest)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	for i, f := range b.Manifest.Files {
+	for i, f := range p.bundle.Manifest.Files {
 		if err := ctx.Err(); err != nil {
-			return nil, context.Cause(ctx)
+			return context.Cause(ctx)
 		}
-		fs := FileStats{From: f.Name, To: m.fileName(f, i)}
-		if err := m.file(b, f, store, &fs); err != nil {
-			return nil, fmt.Errorf("redacting %s: %w", f.Name, err)
+		name := m.fileName(f, i)
+		fs := FileStats{From: path.Join(p.from, f.Name), To: path.Join(p.to, name)}
+		if err := m.file(p.bundle, f, store, name, &fs); err != nil {
+			return fmt.Errorf("redacting %s: %w", fs.From, err)
 		}
 		s.Files = append(s.Files, fs)
 	}
 	_, err = store.Seal(manifest)
-	return s, err
+	return err
 }
 
 // strangers lists the files of a bundle that no reader is there for. report.json holds what commands make of the evidence and
-// is left to them.
-func strangers(b *evidence.Bundle) ([]string, error) {
+// is left to them, what lies in the folder of another part to that part.
+func strangers(p *part, parts []*part) ([]string, error) {
+	b := p.bundle
 	known := map[string]bool{evidence.ManifestName: true, "report.json": true}
 	var unknown []string
 	for _, f := range b.Manifest.Files {
 		known[f.Name] = true
 		if readerOf(f.Kind) == nil {
-			unknown = append(unknown, f.Name)
+			unknown = append(unknown, path.Join(p.from, f.Name))
 		}
 	}
 	for _, sk := range b.Skipped {
 		if !sk.Bundle() && !known[sk.Name] { // of a bundle below the walk names the files
 			known[sk.Name] = true
-			unknown = append(unknown, sk.Name)
+			unknown = append(unknown, path.Join(p.from, sk.Name))
 		}
 	}
 	err := fs.WalkDir(b.FS, ".", func(name string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() && !known[name] {
-			unknown = append(unknown, name)
+		full := path.Join(p.from, name)
+		switch {
+		case err != nil:
+		case d.IsDir() && name != "." && slices.ContainsFunc(parts, func(o *part) bool { return o.from == full }):
+			return fs.SkipDir
+		case !d.IsDir() && !known[name]:
+			unknown = append(unknown, full)
 		}
 		return err
 	})
@@ -145,12 +169,13 @@ type job struct {
 	line    int // lines that were written
 }
 
-func (m *Mapper) file(b *evidence.Bundle, f evidence.File, store *evidence.Store, s *FileStats) error {
+// file redacts one file of a bundle to one of that name.
+func (m *Mapper) file(b *evidence.Bundle, f evidence.File, store *evidence.Store, name string, s *FileStats) error {
 	read := readerOf(f.Kind)
 	if read == nil {
 		return nil // left out, as the options allow
 	}
-	out, err := store.Append(s.To, f.Kind, f.Format)
+	out, err := store.Append(name, f.Kind, f.Format)
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,8 @@ folders of logs and captures, in which
   numbers    accounts, serials, trace ids, ARNs and MAC addresses as well
   content    of packets is zero, but for TLS in clear and the head of HTTP
 
+Bundles in folders below are redacted into folders below the copy.
+
 The same becomes the same everywhere, and 'alblab analyze' finds in the copy
 what it finds in the original. Times, ports, policies, cipher suites and
 fingerprints stay. The key is random and forgotten, unless --key names one: then
