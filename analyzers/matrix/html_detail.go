@@ -35,7 +35,7 @@ func (m *Matrix) next() (steps []nextStep) {
 	at := slices.IndexFunc(m.Policies, func(p *policy.Policy) bool { return p.Name == consolePolicy })
 	if at >= 0 && at != to {
 		if n := m.OfPolicy(at).Refused; n > 0 {
-			steps = append(steps, nextStep{Text: fmt.Sprintf("If you can do without these, take %s, which the AWS console preselects. It refuses %s.", short(m.Policies[at]), m.refusedWords(at))})
+			steps = append(steps, nextStep{Text: fmt.Sprintf("%s, which the AWS console preselects, refuses %s. If you can do without those, take it.", short(m.Policies[at]), m.refusedWords(at))})
 			to = at
 		}
 	}

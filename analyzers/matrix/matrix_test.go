@@ -169,8 +169,8 @@ func TestNext(t *testing.T) {
 		want []string
 	}{
 		{[]Row{good}, []string{"take TLS13-1-3-PQ-2025-09: it is the strictest", "Ask your own captures and logs"}},
-		{[]Row{good, old}, []string{"If all of these clients must connect, take TLS13-1-0-PQ-2025-09", "TLS13-1-2-Res-PQ-2025-09, which the AWS console preselects. It refuses 1 (TLS 1.0).", "Ask"}},
-		{[]Row{good, none}, []string{"TLS13-1-3-PQ-2025-09 refuses the fewest: 1 (no group)", "It refuses 1 (no group)", "Ask"}},
+		{[]Row{good, old}, []string{"If all of these clients must connect, take TLS13-1-0-PQ-2025-09", "TLS13-1-2-Res-PQ-2025-09, which the AWS console preselects, refuses 1 (TLS 1.0). If you can do without those, take it.", "Ask"}},
+		{[]Row{good, none}, []string{"TLS13-1-3-PQ-2025-09 refuses the fewest: 1 (no group)", "preselects, refuses 1 (no group)", "Ask"}},
 	} {
 		steps := New(tt.rows, policy.All(), certs).next()
 		require.Len(t, steps, len(tt.want))
@@ -249,6 +249,15 @@ func TestReadiness(t *testing.T) {
 	require.Equal(t, 2, s.TwoSegments)
 	require.Equal(t, 1725, s.LargestBytes)
 	require.Equal(t, Count{OfferShare, 2, 7}, s.Offers[0])
+
+	require.Zero(t, s.Refused)
+	r, err = NewReadiness(append(rows, Row{Name: "TLS 1.0", Hello: hello(t, "TLSv1", "TLS_RSA_WITH_AES_128_CBC_SHA", "", "", "")}), r.Policy, certs)
+	require.NoError(t, err)
+	require.Equal(t, 1, r.Summarize().Refused)
+	var page strings.Builder
+	require.NoError(t, r.WriteHTML(&page, Source{Clients: "7 clients"}))
+	require.Contains(t, page.String(), "refuses 1 of the 7 here")
+	require.Contains(t, page.String(), `<span class="word">POLICY-OF-TODAY</span> <span class="word">--to</span> <span class="word">TLS13-1-2-Res-PQ-2025-09</span> <span class="word">./my-logs</span>`)
 
 	_, err = NewReadiness(rows, policies(t, "2016-08")[0], certs)
 	require.EqualError(t, err, "ELBSecurityPolicy-2016-08 has no post-quantum group")

@@ -172,8 +172,9 @@ type Count struct {
 // Summary counts rows by the way of their offer.
 type Summary struct {
 	Offers       []Count `json:"offers"`
-	Agree        int     `json:"agree"` // rows that agree on a post-quantum group under the policy
-	Retry        int     `json:"retry"` // rows that the policy asks again, for a post-quantum share
+	Agree        int     `json:"agree"`   // rows that agree on a post-quantum group under the policy
+	Refused      int     `json:"refused"` // rows that the policy refuses, for their versions, suites or groups
+	Retry        int     `json:"retry"`   // rows that the policy asks again, for a post-quantum share
 	RetryStrict  int     `json:"retry_if_strongly_preferred"`
 	TwoSegments  int     `json:"two_segments"`  // rows whose hello takes more than one segment
 	LargestBytes int     `json:"largest_bytes"` // of a hello
@@ -194,7 +195,9 @@ func (r *Readiness) Summarize() Summary {
 	}
 	for i := range r.Rows {
 		row := &r.Rows[i]
-		if row.Now.Outcome != policy.Refused && postQuantum(row.Now.Group) {
+		if row.Now.Outcome == policy.Refused {
+			s.Refused++
+		} else if postQuantum(row.Now.Group) {
 			s.Agree++
 		}
 		if row.Retries() {

@@ -95,6 +95,7 @@ func (a *app) readinessText(r *matrix.Readiness, source matrix.Source) {
 		fmt.Fprintln(a.out, line)
 	}
 	fmt.Fprintf(a.out, "%5d  agree on a post-quantum group\n", sum.Agree)
+	fmt.Fprintf(a.out, "%5d  are refused for their versions, cipher suites or groups\n", sum.Refused)
 	fmt.Fprintf(a.out, "%5d  take a HelloRetryRequest for it, %d if it were strongly preferred\n", sum.Retry, sum.RetryStrict)
 	fmt.Fprintf(a.out, "%5d  send a hello of more than one TCP segment, up to %d bytes\n\n", sum.TwoSegments, sum.LargestBytes)
 	t := a.newTable("client", "bytes", "segs", "agrees on", "offers")
@@ -123,8 +124,8 @@ func (a *app) readinessText(r *matrix.Readiness, source matrix.Source) {
 		fmt.Fprintln(a.out, t.Render())
 		fmt.Fprintln(a.out)
 	}
-	fmt.Fprintf(a.out, "%s without any, not shown; --format csv has them.\nsegs: TCP segments over IPv4/IPv6, at an MSS of %d/%d bytes.\ndraft: Kyber, which no ALB policy has. retry: lists a group without a key share.\n",
-		plural(rest, "client"), matrix.MSS4, matrix.MSS6)
+	fmt.Fprintf(a.out, "%s without any, not shown; --format csv has them.\nsegs: TCP segments over IPv4/IPv6, at an MSS of %d/%d bytes.\ndraft: Kyber, which no ALB policy has. retry: lists a group without a key share.\n\nAsk your own logs who breaks, before you change to it:\nalblab who-breaks --from POLICY-OF-TODAY --to %s ./my-logs\n",
+		plural(rest, "client"), matrix.MSS4, matrix.MSS6, rollout.Short(r.Policy.Name))
 }
 
 // agreedOn is the group of a decision, or "-".
