@@ -215,8 +215,9 @@ func (r *Report) add(c *ClientReport) {
 	}
 }
 
-// countReasons sums up the clients' reasons.
+// countReasons sums up the clients' reasons. Where there are none, the list is empty and not nil, for JSON.
 func (r *Report) countReasons() {
+	r.Reasons = []ReasonCount{}
 	type key struct {
 		effect Effect
 		reason Reason

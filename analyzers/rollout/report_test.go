@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -198,5 +199,14 @@ func TestCutLine(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, unended.Problems, "a line without its end is whole if no field lacks")
 		require.Equal(t, all.Stats, unended.Stats)
+	}
+}
+
+// TestNoReasons: where nothing breaks, the lists in JSON are empty, not null.
+func TestNoReasons(t *testing.T) {
+	text, err := json.Marshal(Judge(question(t, "TLS13-1-0-2021-06", "TLS13-1-2-2021-06"), &Traffic{}))
+	require.NoError(t, err)
+	for _, list := range []string{"reasons", "keeps_all", "clients"} {
+		require.Contains(t, string(text), `"`+list+`":[`)
 	}
 }

@@ -201,7 +201,7 @@ func newMatrixJSON(m *matrix.Matrix) matrixJSON {
 		j.Policies = append(j.Policies, line)
 	}
 	for r, row := range m.Rows {
-		c := matrixClientJSON{Client: row.Name, Family: orNull(row.Family), Note: orNull(row.Note)}
+		c := matrixClientJSON{Client: row.Name, Family: orNull(row.Family), Note: orNull(row.Note), Answers: []policy.Decision{}}
 		if row.Year != 0 {
 			c.Year = &row.Year
 		}
