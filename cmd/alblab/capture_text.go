@@ -47,7 +47,8 @@ func (w *captureText) hello(b []byte, c *capture.Conversation) []byte {
 		if len(h.ALPN) > 0 {
 			b = append(append(b, ", ALPN "...), printable(strings.Join(h.ALPN, " "))...)
 		}
-		return fmt.Appendf(b, "\n  JA4 %s\n", w.offers.of(h).ja4)
+		f := w.offers.of(h)
+		return fmt.Appendf(b, "\n  JA3 %s\n  JA4 %s\n", f.ja3, f.ja4)
 	case c.HelloErr != nil:
 		return fmt.Appendf(b, "  a damaged hello: %v\n", c.HelloErr)
 	case len(c.NotTLS) > 0:
