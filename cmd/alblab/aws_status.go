@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/alblab/alblab/lab/aws"
+	"github.com/alblab/alblab/lab/evidence"
 )
 
 const awsStatusHelp = `Show the lab that is up: its listeners with policy and mutual TLS, its logs,
@@ -32,9 +33,10 @@ type listenerLine struct {
 }
 
 type logLine struct {
-	Log string `json:"log"`
-	On  bool   `json:"on"`
-	To  string `json:"to,omitempty"`
+	Log     string `json:"log"`
+	On      bool   `json:"on"`
+	Unknown bool   `json:"unknown,omitempty"` // the setting could not be read
+	To      string `json:"to,omitempty"`
 }
 
 func awsStatusCommand(a *app) *cobra.Command {
@@ -77,15 +79,15 @@ func statusOf(o *aws.Outputs, lb *aws.LoadBalancer) *awsStatus {
 	for _, l := range lb.Listeners {
 		s.Listeners = append(s.Listeners, listenerLine{l.Port, l.Policy, l.MTLSMode})
 	}
-	bucket := func(name string, b aws.BucketLog) {
+	bucket := func(name string, k evidence.Kind, b aws.BucketLog) {
 		to := ""
 		if b.On {
 			to = "s3://" + b.Bucket + "/" + b.Prefix
 		}
-		s.Logs = append(s.Logs, logLine{name, b.On, to})
+		s.Logs = append(s.Logs, logLine{name, b.On, !b.On && !lb.Read(k), to})
 	}
-	bucket("access", lb.AccessLog)
-	bucket("connection", lb.ConnectionLog)
+	bucket("access", evidence.KindAccess, lb.AccessLog)
+	bucket("connection", evidence.KindConnection, lb.ConnectionLog)
 	flow := logLine{Log: "flow"}
 	for _, l := range lb.FlowLogs {
 		if l.Status == "ACTIVE" {
@@ -95,7 +97,9 @@ func statusOf(o *aws.Outputs, lb *aws.LoadBalancer) *awsStatus {
 			}
 		}
 	}
-	s.Logs = append(s.Logs, flow, logLine{"waf", len(lb.WAFLogs) > 0, strings.Join(lb.WAFLogs, " ")})
+	flow.Unknown = !flow.On && !lb.Read(evidence.KindFlow)
+	waf := len(lb.WAFLogs) > 0
+	s.Logs = append(s.Logs, flow, logLine{"waf", waf, !waf && !lb.Read(evidence.KindWAF), strings.Join(lb.WAFLogs, " ")})
 	return s
 }
 
@@ -109,7 +113,10 @@ func (a *app) printStatus(s *awsStatus) error {
 	t = a.newTable("log", "on", "to")
 	for _, l := range s.Logs {
 		on := "yes"
-		if !l.On {
+		switch {
+		case l.Unknown:
+			on = "unknown"
+		case !l.On:
 			on = "no"
 		}
 		t.AppendRow([]any{l.Log, on, l.To})

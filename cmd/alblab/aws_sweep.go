@@ -42,6 +42,11 @@ func awsSweepCommand(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if c.Clients.Endpoint != "" && account.endpoint == "" {
+			// An emulator's "nothing is left" would be taken for the account's.
+			return hint(fmt.Errorf("calls would go to %s, not to AWS", c.Clients.Endpoint),
+				"unset AWS_ENDPOINT_URL (and endpoint_url in ~/.aws/config), or say --endpoint-url if it is meant")
+		}
 		all, err := c.Clients.Leftovers(cmd.Context(), run)
 		if err != nil {
 			return awsError(err)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -87,10 +88,13 @@ type diagnosis struct {
 	// failed is ClientTLSNegotiationErrorCount's sum, most its largest minute, at peak.
 	failed, most float64
 	peak         time.Time
+	counted      bool // CloudWatch answered
 }
 
 // count reads the counter that started it all.
 func (d *diagnosis) count(b *evidence.Bundle) error {
+	d.counted = b.Has(evidence.KindMetrics) ||
+		!slices.ContainsFunc(d.problems, func(err error) bool { return strings.Contains(err.Error(), "the metrics of") })
 	return b.Each(evidence.KindMetrics, func(r io.Reader, o *evidence.Options) error {
 		for s, err := range metric.Records(r, o) {
 			if err != nil {

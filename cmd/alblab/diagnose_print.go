@@ -7,6 +7,7 @@ import (
 
 	"github.com/alblab/alblab/analyzers"
 	"github.com/alblab/alblab/lab/aws"
+	"github.com/alblab/alblab/lab/evidence"
 )
 
 // clockLayout is how a diagnosis names a minute.
@@ -23,7 +24,10 @@ func (a *app) printDiagnosis(d *diagnosis, strict bool) error {
 	fmt.Fprintln(a.out, t.Render())
 	fmt.Fprintf(a.out, "\nlogs: %s\n", wrapped(d.logs(), columns-6, "  "))
 	count := fmt.Sprintf("ClientTLSNegotiationErrorCount: %.0f", d.failed)
-	if d.failed > 0 {
+	switch {
+	case !d.counted:
+		count = "ClientTLSNegotiationErrorCount: could not be read"
+	case d.failed > 0:
 		count += fmt.Sprintf(", most in the minute %s UTC (%.0f)", d.peak.UTC().Format(clockLayout), d.most)
 	}
 	fmt.Fprintf(a.out, "%s\n\n", count)
@@ -60,22 +64,25 @@ func mtlsWords(l aws.Listener) string {
 
 // logs says in a line which logs there are.
 func (d *diagnosis) logs() string {
-	on := func(what string, on bool) string {
-		if on {
+	on := func(what string, k evidence.Kind, on bool) string {
+		switch {
+		case on:
 			return what + " on"
+		case !d.lb.Read(k):
+			return what + " unknown"
 		}
 		return what + " off"
 	}
-	words := []string{on("connection", d.lb.ConnectionLog.On), on("access", d.lb.AccessLog.On)}
+	words := []string{on("connection", evidence.KindConnection, d.lb.ConnectionLog.On), on("access", evidence.KindAccess, d.lb.AccessLog.On)}
 	if f := aws.BestFlowLog(d.lb.FlowLogs); f != nil {
 		words = append(words, fmt.Sprintf("flow %s (%s, windows of %d s)", f.ID, orWord(f.LogGroup, f.Destination), f.MaxAggregation))
 	} else {
-		words = append(words, "flow off")
+		words = append(words, on("flow", evidence.KindFlow, false))
 	}
-	if d.lb.WebACL == nil {
+	if d.lb.WebACL == nil && d.lb.Read(evidence.KindWAF) {
 		words = append(words, "no web ACL")
 	} else {
-		words = append(words, on("AWS WAF", len(d.lb.WAFLogs) > 0))
+		words = append(words, on("AWS WAF", evidence.KindWAF, len(d.lb.WAFLogs) > 0))
 	}
 	return strings.Join(words, ", ")
 }
@@ -96,7 +103,7 @@ type diagnosisJSON struct {
 	Since        time.Time         `json:"since"`
 	Until        time.Time         `json:"until"`
 	Listeners    []listenerJSON    `json:"listeners"`
-	Failed       float64           `json:"client_tls_negotiation_error_count"`
+	Failed       *float64          `json:"client_tls_negotiation_error_count"` // null: could not be read
 	Report       *analyzers.Report `json:"report"`
 	Gaps         []aws.Gap         `json:"gaps"`
 	Problems     []string          `json:"problems"`
@@ -112,7 +119,10 @@ type listenerJSON struct {
 func (d *diagnosis) json() diagnosisJSON {
 	j := diagnosisJSON{
 		Schema: "alblab.diagnose/1", LoadBalancer: d.lb.Name, ARN: d.lb.ARN, Region: d.lb.Region, Since: d.window.From.UTC(), Until: d.window.To.UTC(),
-		Failed: d.failed, Report: d.report, Gaps: append([]aws.Gap{}, d.gaps...), Problems: []string{},
+		Report: d.report, Gaps: append([]aws.Gap{}, d.gaps...), Problems: []string{},
+	}
+	if d.counted {
+		j.Failed = &d.failed
 	}
 	for _, l := range d.lb.Listeners {
 		j.Listeners = append(j.Listeners, listenerJSON{l.Protocol, l.Port, l.Policy, l.MTLSMode})

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/alblab/alblab/clients"
 	"github.com/alblab/alblab/lab"
+	"github.com/alblab/alblab/lab/aws"
 	"github.com/alblab/alblab/lab/awsapi"
 	"github.com/alblab/alblab/lab/embedded"
 	"github.com/alblab/alblab/lab/evidence"
@@ -155,4 +157,22 @@ func TestDiagnoseErrors(t *testing.T) {
 		require.Contains(t, errs, "xpired")
 		require.Contains(t, errs, "hint: ")
 	})
+}
+
+// TestDiagnoseUnread: what could not be asked for is unknown, neither off nor none nor zero.
+func TestDiagnoseUnread(t *testing.T) {
+	d := &diagnosis{lb: &aws.LoadBalancer{Unread: []error{errors.New("looking for the web ACL: AccessDenied")}},
+		problems: []error{errors.New("listing the metrics of app/a/1: AccessDenied")}}
+	b, err := evidence.NewStore("", nil)
+	require.NoError(t, err)
+	defer b.Close()
+	bundle, err := b.Seal(evidence.Manifest{Lab: "aws"})
+	require.NoError(t, err)
+	require.NoError(t, d.count(bundle))
+	require.Equal(t, "connection unknown, access unknown, flow unknown, AWS WAF unknown", d.logs())
+	require.Nil(t, d.json().Failed)
+	d.lb.Unread, d.problems = nil, nil
+	require.NoError(t, d.count(bundle))
+	require.Equal(t, "connection unknown, access unknown, flow unknown, no web ACL", d.logs())
+	require.NotNil(t, d.json().Failed)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"time"
 
@@ -201,6 +202,8 @@ func hintOf(err error) string {
 		return "AWS limits how often the account may call: wait a minute and run the command again"
 	case strings.Contains(err.Error(), "failed to refresh cached credentials") || strings.Contains(err.Error(), "get credentials"):
 		return "there are no credentials: run 'aws configure' or 'aws sso login', or set AWS_PROFILE"
+	case c == "" && errors.As(err, new(net.Error)):
+		return "AWS cannot be reached: check the network, the proxy, the region and AWS_ENDPOINT_URL"
 	}
 	return ""
 }

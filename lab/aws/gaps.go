@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/alblab/alblab/lab/evidence/flowlog"
+
+	"github.com/alblab/alblab/lab/evidence"
 )
 
 // Gap is evidence that is not there, because a log is off or lacks a field.
@@ -18,16 +20,16 @@ type Gap struct {
 // setting could not be read is no gap: Unread tells of it.
 func (lb *LoadBalancer) Gaps() []Gap {
 	var gaps []Gap
-	if lb.Attributes != nil && !lb.ConnectionLog.On {
+	if lb.Read(evidence.KindConnection) && !lb.ConnectionLog.On {
 		gaps = append(gaps, Gap{"connection log",
 			"one line for each connection: the version, suite and group that were agreed, or that there was no agreement and why a client certificate was refused",
 			lb.turnOn("connection_logs")})
 	}
-	if lb.Attributes != nil && !lb.AccessLog.On {
+	if lb.Read(evidence.KindAccess) && !lb.AccessLog.On {
 		gaps = append(gaps, Gap{"access log", "which clients come with which version and suite, by user agent: who would break under another policy",
 			lb.turnOn("access_logs")})
 	}
-	if len(lb.Interfaces) > 0 && !lb.unread("listing flow logs") {
+	if lb.Read(evidence.KindFlow) {
 		best := BestFlowLog(lb.FlowLogs)
 		switch {
 		case best == nil:
@@ -41,7 +43,7 @@ func (lb *LoadBalancer) Gaps() []Gap {
 				"when a client failed, to the minute, and which connections belong together", lb.createFlowLog()})
 		}
 	}
-	if lb.WebACL != nil && len(lb.WAFLogs) == 0 && !lb.unread("logging configuration") {
+	if lb.WebACL != nil && len(lb.WAFLogs) == 0 && lb.Read(evidence.KindWAF) {
 		gaps = append(gaps, Gap{"AWS WAF log", "which requests reached the web ACL, and what it answered",
 			fmt.Sprintf("aws wafv2 put-logging-configuration --region %s --logging-configuration ResourceArn=%s,LogDestinationConfigs=arn:aws:logs:%s:%s:log-group:aws-waf-logs-<NAME>",
 				lb.Region, arnOf(lb), lb.Region, lb.Account)})
@@ -54,6 +56,19 @@ func arnOf(lb *LoadBalancer) string {
 		return "<WEB-ACL-ARN>"
 	}
 	return *lb.WebACL.ARN
+}
+
+// Read says whether the setting of a kind of evidence could be asked for: a log is off only where it is known.
+func (lb *LoadBalancer) Read(k evidence.Kind) bool {
+	switch k {
+	case evidence.KindConnection, evidence.KindAccess:
+		return lb.Attributes != nil
+	case evidence.KindFlow:
+		return len(lb.Interfaces) > 0 && !lb.unread("listing flow logs")
+	case evidence.KindWAF:
+		return !lb.unread("looking for the web ACL") && !lb.unread("logging configuration")
+	}
+	return true
 }
 
 // unread reports whether a part of the settings could not be read.
