@@ -155,6 +155,18 @@ func (h *harvest) fetchMetrics(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	acl, err := h.lab.clients.WebACL(ctx, h.lab.c.Outputs.LoadBalancerARN)
+	if err != nil {
+		return err
+	}
+	if acl != nil && acl.Name != nil {
+		// docs.aws.amazon.com/waf/latest/developerguide/waf-metrics.html: dimensions Rule, WebACL and Region, and others by label or country.
+		waf, err := h.lab.clients.Metrics(ctx, "AWS/WAFV2", "WebACL", *acl.Name, h.window)
+		if err != nil {
+			return err
+		}
+		series = append(series, waf...)
+	}
 	before := points(h.series)
 	h.series = series
 	h.newly += max(0, points(series)-before)
