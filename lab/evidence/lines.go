@@ -80,6 +80,23 @@ func (l *Lines) Next() ([]byte, error) {
 	}
 }
 
+// Ahead returns what has been read and not given yet, for a caller that knows a line by its shape and need not look for its
+// end: [Lines.Take] takes it. It is empty where lines need to be cut out of what lies around them. The bytes are valid until
+// the next call of Next.
+func (l *Lines) Ahead() []byte {
+	if l.export || l.max < lineBuffer {
+		return nil
+	}
+	return l.buf[l.start:l.end]
+}
+
+// Take takes the first n bytes of [Lines.Ahead], and the LF behind them, as the next line, and returns its number.
+func (l *Lines) Take(n int) int {
+	l.start += n + 1
+	l.line++
+	return l.line
+}
+
 // Line returns the number of the line that Next returned last, from 1.
 func (l *Lines) Line() int { return l.line }
 

@@ -9,14 +9,15 @@ import (
 
 // Format is the order of fields in a flow log. It is immutable.
 type Format struct {
-	cols     []column
-	plan     []field
-	set      uint32 // of plan
-	required uint32 // fields that a record with log-status OK has
-	others   int    // columns that go to Record.Other
-	twin     []int  // by column: for a packet's address, the column of the interface's before it, else -1
-	isPlain  bool   // begins with the default format's fields
-	loose    bool   // a header row would pass as a record
+	cols      []column
+	plan      []field
+	set       uint32 // of plan
+	required  uint32 // fields that a record with log-status OK has
+	others    int    // columns that go to Record.Other
+	twin      []int  // by column: for a packet's address, the column of the interface's before it, else -1
+	isPlain   bool   // begins with the default format's fields
+	isDefault bool   // is the default format
+	loose     bool   // a header row would pass as a record
 }
 
 // defaultFields is the format that a flow log has unless told otherwise.
@@ -111,6 +112,7 @@ func newFormat(cols []column) *Format {
 	for i := fVersion; f.isPlain && i <= fLogStatus; i++ {
 		f.isPlain = f.plan[i-fVersion] == i
 	}
+	f.isDefault = f.isPlain && len(f.plan) == int(fLogStatus)
 	return f
 }
 

@@ -62,17 +62,17 @@ func parseDefault(b []byte, ends *[fLogStatus]int32, r *Record) bool {
 	version := shortNumber(b, 0, end(fVersion), maxVersion)
 	protocol := shortNumber(b, end(fDstPort)+1, end(fProtocol), maxByte)
 	// The other numbers side by side, as nearly all are; else one by one.
-	src, bad1 := upToEight(b, end(fDstAddr)+1, end(fSrcPort))
-	dst, bad2 := upToEight(b, end(fSrcPort)+1, end(fDstPort))
-	packets, bad3 := upToEight(b, end(fProtocol)+1, end(fPackets))
-	bytes, bad4 := upToEight(b, end(fPackets)+1, end(fBytes))
+	src, bad1 := upToEight(word(b[end(fDstAddr)+1:])^zeros, end(fSrcPort)-end(fDstAddr)-1)
+	dst, bad2 := upToEight(word(b[end(fSrcPort)+1:])^zeros, end(fDstPort)-end(fSrcPort)-1)
+	packets, bad3 := upToEight(word(b[end(fProtocol)+1:])^zeros, end(fPackets)-end(fProtocol)-1)
+	bytes, bad4 := upToEight(word(b[end(fPackets)+1:])^zeros, end(fBytes)-end(fPackets)-1)
 	bad := bad1 | bad2 | bad3 | bad4 | notDigits(src) | notDigits(dst) | notDigits(packets) | notDigits(bytes)
 	r.SrcPort, r.DstPort = int(eightDigits(src)), int(eightDigits(dst))
 	r.Packets, r.Bytes = int64(eightDigits(packets)), int64(eightDigits(bytes))
 	// Times have ten digits.
-	start2, bad5 := upToEight(b, end(fBytes)+1, end(fBytes)+3)
-	stop2, bad6 := upToEight(b, end(fStart)+1, end(fStart)+3)
-	start8, stop8 := eight(b, end(fBytes)+3), eight(b, end(fStart)+3)
+	start2, bad5 := upToEight(word(b[end(fBytes)+1:])^zeros, 2)
+	stop2, bad6 := upToEight(word(b[end(fStart)+1:])^zeros, 2)
+	start8, stop8 := word(b[end(fBytes)+3:])^zeros, word(b[end(fStart)+3:])^zeros
 	bad |= bad5 | bad6 | notDigits(start2) | notDigits(stop2) | notDigits(start8) | notDigits(stop8)
 	r.Start, r.End = int64(eightDigits(start2)*1e8+eightDigits(start8)), int64(eightDigits(stop2)*1e8+eightDigits(stop8))
 	tens := end(fStart)-end(fBytes) == 11 && end(fEnd)-end(fStart) == 11

@@ -51,6 +51,14 @@ func (p *parser) use(f *Format) {
 }
 
 func (p *parser) next() (*Record, error) {
+	if p.f.isDefault && !p.first {
+		if ahead := p.lines.Ahead(); len(ahead) >= usualWindow {
+			if n := parseUsual(ahead, &p.rec); n > 0 {
+				p.rec.Line = p.lines.Take(n)
+				return &p.rec, nil
+			}
+		}
+	}
 	for {
 		line, err := p.lines.Next()
 		if err != nil {

@@ -21,15 +21,15 @@ const (
 // number reads a decimal number of at most limit, without sign or leading zeros. "-" is -1, damage is -2.
 func number(b []byte, s, e int, limit uint64) int64 {
 	n := uint(e - s)
-	first := binary.LittleEndian.Uint64(b[s:])
+	first := word(b[s:])
 	shift := (64 - 8*n) & 63 // moves the digits to the upper end, zeros behind them
-	w := (first ^ '0'*each01) << shift
+	w := (first ^ zeros) << shift
 	bad, v := notDigits(w), eightDigits(w)
 	if n-1 > 7 {
 		if n-1 > 15 {
 			return longNumber(b[s:e], limit)
 		}
-		lo := binary.LittleEndian.Uint64(b[e-8:]) ^ '0'*each01
+		lo := word(b[e-8:]) ^ zeros
 		bad |= notDigits(lo)
 		v = v*1e8 + eightDigits(lo)
 	}
@@ -39,16 +39,18 @@ func number(b []byte, s, e int, limit uint64) int64 {
 	return int64(v)
 }
 
-// upToEight returns the digits of a number of at most eight as eightDigits wants them. bad is not zero if it is longer or has a leading
-// zero; whether they are digits is left to notDigits. It is small enough to be inlined.
-func upToEight(b []byte, s, e int) (w, bad uint64) {
-	w = binary.LittleEndian.Uint64(b[s:]) ^ '0'*each01
-	n := uint64(e - s)
-	return w << ((64 - 8*n) & 63), (w&0xff-1)>>63*(n-1) | (n-1)&^7
+// upToEight returns a number of n digits, at most eight, as eightDigits wants them, from the eight bytes w that begin with it. bad is
+// not zero if it is longer or has a leading zero; whether they are digits is left to notDigits.
+func upToEight(w uint64, n int) (digits, bad uint64) {
+	less := uint64(n - 1)
+	return w << (uint(64-8*n) & 63), (w&0xff-1)>>63*less | less&^7
 }
 
-// eight returns eight bytes as eightDigits wants them.
-func eight(b []byte, s int) uint64 { return binary.LittleEndian.Uint64(b[s:]) ^ '0'*each01 }
+// word returns eight bytes, the first lowest.
+func word(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }
+
+// zeros makes digits their values by exclusive or.
+const zeros = '0' * each01
 
 // shortNumber is number, quick where one digit is usual.
 func shortNumber(b []byte, s, e int, limit uint64) int64 {
@@ -132,8 +134,8 @@ func ipv4(b []byte, s, e int) (uint32, bool) {
 		return 0, false
 	}
 	p := (*[20]byte)(b[s:])
-	dots := mask(zeroBytes(binary.LittleEndian.Uint64(p[:])^'.'*each01)) |
-		mask(zeroBytes(binary.LittleEndian.Uint64(p[8:])^'.'*each01))<<8
+	dots := mask(zeroBytes(word(p[:])^'.'*each01)) |
+		mask(zeroBytes(word(p[8:])^'.'*each01))<<8
 	end := uint64(1) << (n & 63)
 	dots = dots&(end-1) | end
 	d1 := bits.TrailingZeros64(dots)
@@ -145,20 +147,23 @@ func ipv4(b []byte, s, e int) (uint32, bool) {
 	if dots != end {
 		return 0, false
 	}
+	a, bad := quad((*[67]byte)(b[s:]), 0, d1, d2, d3, n)
+	return binary.BigEndian.Uint32(a[:]), bad == 0
+}
+
+// quad reads the four octets from s that end at the dots d1 to d3 and at e, up to 63. bad is not zero if they are none.
+func quad(b *[67]byte, s, d1, d2, d3, e int) (a [4]byte, bad uint64) {
 	// Two octets in one word, each with its digits at the upper end of 32 bits and zeros behind them.
-	n1, n2, n3, n4 := d1, d2-d1-1, d3-d2-1, n-d3-1
-	w1 := octet(p, 0, n1) | octet(p, d1+1, n2)<<32
-	w2 := octet(p, d2+1, n3) | octet(p, d3+1, n4)<<32
+	n1, n2, n3, n4 := d1-s, d2-d1-1, d3-d2-1, e-d3-1
+	w1 := octet(b, s, n1) | octet(b, d1+1, n2)<<32
+	w2 := octet(b, d2+1, n3) | octet(b, d3+1, n4)<<32
 	v1 := w1>>8&lanes*100 + w1>>16&lanes*10 + w1>>24&lanes
 	v2 := w2>>8&lanes*100 + w2>>16&lanes*10 + w2>>24&lanes
 	// A subtraction borrows from the upper bit if there is a leading zero, and if there are no digits, or four.
 	least1 := (v1 | upper) - (leastOfLength[n1&3] | leastOfLength[n2&3]<<32)
 	least2 := (v2 | upper) - (leastOfLength[n3&3] | leastOfLength[n4&3]<<32)
-	bad := notDigits(w1) | notDigits(w2) | (v1|v2)&^lanes | (least1&least2&upper ^ upper)
-	if bad != 0 || uint((n1-1)|(n2-1)|(n3-1)|(n4-1)) > 3 {
-		return 0, false
-	}
-	return uint32(v1<<24 | v1>>32<<16 | v2<<8 | v2>>32), true
+	bad = notDigits(w1) | notDigits(w2) | (v1|v2)&^lanes | (least1&least2&upper ^ upper) | uint64((n1-1|n2-1|n3-1|n4-1)&^3)
+	return [4]byte{byte(v1), byte(v1 >> 32), byte(v2), byte(v2 >> 32)}, bad
 }
 
 const (
@@ -166,9 +171,9 @@ const (
 	upper = 0x0000800000008000 // a bit above what octets need
 )
 
-// octet returns the n digits at p[s], n from 1 to 3.
-func octet(p *[20]byte, s, n int) uint64 {
-	return uint64((binary.LittleEndian.Uint32(p[s&15:]) ^ 0x30303030) << (uint(32-8*n) & 31))
+// octet returns the n digits at b[s], n from 1 to 3.
+func octet(b *[67]byte, s, n int) uint64 {
+	return uint64((binary.LittleEndian.Uint32(b[s&63:]) ^ 0x30303030) << (uint(32-8*n) & 31))
 }
 
 // leastOfLength is the least number of as many digits; none has none, or four.

@@ -1,9 +1,6 @@
 package flowlog
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
+import "math/bits"
 
 // Eight bytes are looked at in one step, and where the fields end is found without a branch per byte. That, and not the
 // arithmetic, is what makes the parser fast: a loop over the digits of fields whose lengths vary is mispredicted once per field.
@@ -56,9 +53,11 @@ func split(b []byte, n int, ends []int32) (fields int, ok bool) {
 
 // lowBytes has a bit for each of the first eight bytes of b that is a space or a control character.
 func lowBytes(b []byte) uint64 {
-	w := binary.LittleEndian.Uint64(b)
-	return mask(^(w&each7f + 0x5f*each01 | w) & each80)
+	return mask(low(word(b)))
 }
+
+// low has 0x80 in each byte of w that is a space or a control character, and nothing elsewhere.
+func low(w uint64) uint64 { return ^(w&each7f + 0x5f*each01 | w) & each80 }
 
 // zeroBytes has 0x80 in each byte of w that is zero, and nothing elsewhere.
 func zeroBytes(w uint64) uint64 { return ^(w&each7f + each7f | w | each7f) }
