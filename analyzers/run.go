@@ -220,6 +220,8 @@ func (r *run) notes() []string {
 		"the flow log skipped records in %d windows (SKIPDATA): a missing flow proves nothing there")
 	say(res.Overflow, "1 record was not joined, as there are more connections than are held at once: analyze a shorter time",
 		"%d records were not joined, as there are more connections than are held at once: analyze a shorter time")
+	const lost = " neither client, ports nor trace id, so nothing can be joined to %s, and who the client was is not known: analyze the log itself"
+	say(res.PartialLines, "1 line of the connection log is partial: it has"+fmt.Sprintf(lost, "it"), "%d lines of the connection log are partial: they have"+fmt.Sprintf(lost, "them"))
 	say(res.Duplicates, "1 record was there twice and counts once", "%d records were there twice and count once")
 	say(res.OtherFlows, "1 flow record is of other traffic and was not looked at"+otherPorts(res),
 		"%d flow records are of other traffic and were not looked at"+otherPorts(res))

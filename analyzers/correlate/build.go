@@ -73,6 +73,7 @@ func (b *Builder) listenerPorts() (ports, plain map[uint16]bool) {
 	given := len(ports) > 0
 	for _, l := range b.lines {
 		switch {
+		case l.rec.Partial: // of no port
 		case l.rec.VerifyStatus == "" && l.rec.TLSProtocol == "":
 			plain[l.rec.ListenerPort] = true
 		case !given:

@@ -238,6 +238,9 @@ func (b *Builder) Connection(r *connlog.Record, ref evidence.Ref) {
 	if _, ok := b.lineIDs[r.ConnTraceID]; !ok && r.ConnTraceID != "" {
 		b.lineIDs[r.ConnTraceID] = len(b.lines)
 	}
+	if r.Partial {
+		b.res.PartialLines++
+	}
 	b.lines = append(b.lines, lineItem{r, ref})
 }
 

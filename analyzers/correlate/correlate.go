@@ -115,6 +115,8 @@ type Result struct {
 	SkipData   int // flow-log windows in which records were dropped (SKIPDATA): absence of a flow proves nothing
 	Duplicates int // records that were there twice
 	Overflow   int // records that were not joined because Options.MaxConns was reached
+	// PartialLines are lines of the connection log that have some columns alone, as a query leaves them: no client, port or trace id.
+	PartialLines int
 
 	ListenerPorts []uint16     // as used: given, or learned from the logs; those that speak TLS
 	PlainPorts    []uint16     // those of plain HTTP: by the logs, and 80 unless it speaks TLS

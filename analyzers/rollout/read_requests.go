@@ -92,7 +92,7 @@ func (w *requestWorker) count(c *collector, b block, rec *accesslog.Record) {
 	default:
 		t = c.byName(KindUserAgent, strings.Clone(cut(agent)))
 		n := t.known()
-		n.addrs = addExample(n.addrs, addr.String())
+		n.addrs = addExample(n.addrs, orNone(addr, addr.IsValid()))
 	}
 	t.seen(at)
 	t.use(c.offerSeen(s), 1)

@@ -3,6 +3,7 @@ package rollout
 import (
 	"cmp"
 	"encoding/binary"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -242,6 +243,14 @@ func (c *collector) byName(kind ClientKind, name string) *tally {
 	return entry(c.named, clientKey{kind, name})
 }
 
+// orNone is the name of an address or a network, "-" where the log names none: all such lines together.
+func orNone(a fmt.Stringer, valid bool) string {
+	if !valid {
+		return "-"
+	}
+	return a.String()
+}
+
 func entry[K comparable](m map[K]*tally, k K) *tally {
 	t := m[k]
 	if t == nil {
@@ -361,13 +370,13 @@ func (c *collector) traffic() *Traffic {
 		t.Clients = append(t.Clients, cl)
 	}
 	for a, from := range c.addrs {
-		add(KindAddress, a.String(), from)
+		add(KindAddress, orNone(a, a.IsValid()), from)
 	}
 	for n, from := range c.four {
 		add(KindAddress, netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, n))).String(), from)
 	}
 	for p, from := range c.nets {
-		add(KindNetwork, p.String(), from)
+		add(KindNetwork, orNone(p, p.IsValid()), from)
 	}
 	for k, from := range c.named {
 		add(k.kind, k.name, from)

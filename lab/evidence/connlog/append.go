@@ -13,12 +13,15 @@ const (
 	validityLayout = "2006-01-02T15:04:05Z"
 )
 
-// AppendText appends the line of the record, without a line end, with all 15 fields that AWS writes since 2026. It
-// implements [encoding.TextAppender]. An error means that a value cannot be written: a year outside of 0-9999, or
+// AppendText appends the line of the record, without a line end, with all 15 fields that AWS writes since 2026; a partial
+// record keeps its seven columns. It implements [encoding.TextAppender]. An error means that a value cannot be written: a year outside of 0-9999, or
 // a text with blanks or control characters in a field that the log does not quote; b is then returned as it was.
 func (r *Record) AppendText(b []byte) ([]byte, error) {
 	if err := r.check(); err != nil {
 		return b, err
+	}
+	if r.Partial {
+		return r.appendPartial(b), nil
 	}
 	b = r.Time.UTC().AppendFormat(b, timeLayout)
 	b = append(b, ' ')
@@ -31,7 +34,17 @@ func (r *Record) AppendText(b []byte) ([]byte, error) {
 	b = appendField(b, r.TLSCipher)
 	b = append(b, ' ')
 	b = appendSeconds(b, r.HandshakeLatency)
-	b = append(b, ` "`...)
+	b = append(b, ' ')
+	b = r.appendLeaf(b)
+	for _, s := range [...]string{r.VerifyStatus, r.ConnTraceID, r.KeyExchange, r.ELB, r.NodeIP} {
+		b = appendField(b, s)
+	}
+	return b, nil
+}
+
+// appendLeaf appends subject, validity and serial number of the client's certificate.
+func (r *Record) appendLeaf(b []byte) []byte {
+	b = append(b, '"')
 	b = appendSubject(b, r.LeafSubject)
 	b = append(b, `" `...)
 	if r.LeafNotBefore.IsZero() && r.LeafNotAfter.IsZero() {
@@ -42,10 +55,7 @@ func (r *Record) AppendText(b []byte) ([]byte, error) {
 		b = append(b, ";NotAfter="...)
 		b = r.LeafNotAfter.UTC().AppendFormat(b, validityLayout)
 	}
-	for _, s := range [...]string{r.LeafSerial, r.VerifyStatus, r.ConnTraceID, r.KeyExchange, r.ELB, r.NodeIP} {
-		b = appendField(b, s)
-	}
-	return b, nil
+	return appendField(b, r.LeafSerial)
 }
 
 // check finds what the log's form cannot hold.

@@ -18,7 +18,7 @@ const minFields = 12
 // Records reads a connection log, plain or gzip. Each record is its own and may be kept. A damaged line gives an
 // *evidence.ParseError and reading goes on; any other error is the reader's and the last. Fields after the last known
 // one are ignored, as AWS asks of parsers; tls_verify_status may be quoted or not. A last line without a line end is
-// damaged if it has fewer fields than the one before it: it was cut.
+// damaged if it has fewer fields than the one before it: it was cut. Lines of [PartialColumns] are read as such.
 func Records(r io.Reader, o *evidence.Options) iter.Seq2[*Record, error] {
 	return func(yield func(*Record, error) bool) {
 		l := evidence.NewLines(r, o)
@@ -161,6 +161,9 @@ func (r *Record) parse(s string) (int, *evidence.ParseError) {
 	known := f.n
 	r.KeyExchange, r.ELB, r.NodeIP = f.next(), f.next(), f.next()
 	if known < minFields && !f.open {
+		if n := r.parsePartial(s); n > 0 {
+			return n, nil
+		}
 		return 0, &evidence.ParseError{Msg: fmt.Sprintf("%d fields, a connection log line has at least %d: %s", known, minFields, evidence.Quote([]byte(s)))}
 	}
 	if f.bad != "" {

@@ -29,4 +29,7 @@ type Record struct {
 	KeyExchange      string // group name; "" also in lines written before the field existed
 	ELB              string // app/<name>/<id>
 	NodeIP           string
+
+	// Partial says that the line has the seven columns of [PartialColumns] alone: who connected, and to which port, is not known.
+	Partial bool
 }

@@ -85,11 +85,54 @@ func TestOldLinesGrowToFifteenFields(t *testing.T) {
 	require.Equal(t, in+" - - -", string(out))
 }
 
-func TestPartialSampleIsReportedLineByLine(t *testing.T) {
-	recs, errs := readAll(t, sample(t, "alb-connection-expired-partial.txt"))
-	require.Empty(t, recs)
-	require.Len(t, errs, 3)
-	require.Contains(t, errs[0], "connection.log:1: 7 fields, a connection log line has at least 12: ")
+// TestPartialSample: what the seven columns hold is there, the rest is absent, and the way back gives them again.
+func TestPartialSample(t *testing.T) {
+	in := sample(t, "alb-connection-expired-partial.txt")
+	recs, errs := readAll(t, in)
+	require.Empty(t, errs)
+	require.Len(t, recs, 3)
+	require.Equal(t, Record{
+		Line: 1, Partial: true, Time: time.Date(2024, 4, 5, 18, 31, 29, 268987000, time.UTC),
+		TLSProtocol: "TLSv1.3", TLSCipher: "ECDHE-RSA-AES256-SHA", HandshakeLatency: -1,
+		LeafSubject:   "CN=client-expired.alb-mtls-example.com,OU=IT,O=Company LLC,L=City,ST=State,C=US",
+		LeafNotBefore: time.Date(2024, 1, 2, 19, 17, 20, 0, time.UTC),
+		LeafNotAfter:  time.Date(2024, 4, 2, 19, 17, 20, 0, time.UTC),
+		LeafSerial:    "02", VerifyStatus: "Failed:ClientCertExpired",
+	}, *recs[0])
+	require.False(t, recs[0].ClientIP.IsValid())
+	for i, line := range strings.Split(strings.TrimSpace(in), "\n") {
+		out, err := recs[i].AppendText(nil)
+		require.NoError(t, err)
+		require.Equal(t, strings.ReplaceAll(line, `"Failed:ClientCertExpired"`, "Failed:ClientCertExpired"), string(out))
+	}
+}
+
+// TestPartialIsNoExcuse: a line that lacks anything of the seven columns, or a whole line that lost fields, is damaged as ever.
+func TestPartialIsNoExcuse(t *testing.T) {
+	const good = `2024-04-05T18:31:29.268987Z TLSv1.3 ECDHE-RSA-AES256-SHA "CN=a,O=b c" NotBefore=2024-01-02T19:17:20Z;NotAfter=2024-04-02T19:17:20Z 02 Failed:ClientCertExpired`
+	recs, errs := readAll(t, good)
+	require.Empty(t, errs)
+	require.Len(t, recs, 1)
+	const whole = `2026-03-02T12:00:00.004000Z 203.0.113.10 40000 443 TLSv1.3 TLS_AES_128_GCM_SHA256 0.004 "-" - - Success TID_01 x25519 app/lab/0123456789abcdef 198.51.100.1`
+	lines := []string{good + " x", good + " ", strings.Replace(good, "TLSv1.3", "203.0.113.10", 1), strings.Replace(good, "TLSv1.3", "-", 1),
+		strings.Replace(good, "ECDHE-RSA-AES256-SHA", "-", 1), strings.Replace(good, `"CN=a,O=b c"`, "CN=a", 1), strings.Replace(good, "T18", "T28", 1),
+		strings.Replace(good, "NotBefore=", "", 1), strings.Replace(good, "Failed:ClientCertExpired", "-", 1), strings.Replace(good, " 02", "", 1)}
+	for n := range len(whole) { // cut anywhere, or without its beginning
+		if strings.Count(whole[:n], " ") < minFields-1 {
+			lines = append(lines, whole[:n])
+		}
+		if strings.Count(whole[n:], " ") < minFields-1 {
+			lines = append(lines, whole[n:])
+		}
+	}
+	for _, in := range lines {
+		if strings.TrimSpace(in) == "" {
+			continue
+		}
+		recs, errs := readAll(t, in+"\n")
+		require.Empty(t, recs, in)
+		require.Len(t, errs, 1, in)
+	}
 }
 
 func TestTolerance(t *testing.T) {
