@@ -45,7 +45,7 @@ func newRSA(bits, primes int) (*rsa.PrivateKey, error) {
 // newPrimes finds primes whose product has that many bits. Every core looks for one, and then for the next, until there are
 // enough: to wait until each has found its own would take half as long again.
 func newPrimes(bits, count int) ([]*big.Int, error) {
-	small := smallPrimes(1 << 15)
+	small := newSieve(bits / count)
 	type result struct {
 		p   *big.Int
 		err error
@@ -87,10 +87,10 @@ func newPrimes(bits, count int) ([]*big.Int, error) {
 const sieveSpan = 1 << 12
 
 // newPrime is a random prime whose three highest bits are set, so that a product of up to four has all its bits.
-func newPrime(bits int, small []uint64, stop <-chan struct{}) (*big.Int, error) {
+func newPrime(bits int, small *sieve, stop <-chan struct{}) (*big.Int, error) {
 	b := make([]byte, (bits+7)/8)
 	composite := make([]bool, sieveSpan)
-	start, p, word, rest := new(big.Int), new(big.Int), new(big.Int), new(big.Int)
+	start, p, word := new(big.Int), new(big.Int), new(big.Int)
 	for {
 		if _, err := io.ReadFull(rand.Reader, b); err != nil {
 			return nil, err
@@ -104,15 +104,7 @@ func newPrime(bits int, small []uint64, stop <-chan struct{}) (*big.Int, error) 
 		}
 		start.SetBit(start, 0, 1)
 		clear(composite)
-		for _, s := range small {
-			next := s - rest.Mod(start, word.SetUint64(s)).Uint64() // start+next is a multiple, maybe an even one
-			if next%2 == 1 {
-				next += s
-			}
-			for i := next / 2 % s; i < sieveSpan; i += s {
-				composite[i] = true
-			}
-		}
+		small.mark(start, composite)
 		for i, c := range composite {
 			if c {
 				continue
@@ -127,6 +119,52 @@ func newPrime(bits int, small []uint64, stop <-chan struct{}) (*big.Int, error) 
 			// Baillie-PSW, for which no composite is known that passes.
 			if p.BitLen() == bits && p.ProbablyPrime(0) {
 				return p, nil
+			}
+		}
+	}
+}
+
+// sieve finds the multiples of small primes among odd numbers.
+type sieve struct {
+	groups []group
+}
+
+// group is three primes and their product, below 2^63: a division of a number of 1024 bits costs more than three of 64.
+type group struct {
+	product uint64
+	primes  [3]uint64
+}
+
+// newSieve makes a sieve that is worth its time for primes of that many bits: twice the small primes spare a twentieth of the
+// tests, whose cost grows with the third power of the bits.
+func newSieve(bits int) *sieve {
+	limit := 1 << 14
+	if bits >= 1000 {
+		limit = 1 << 17
+	}
+	var s sieve
+	list := smallPrimes(limit)
+	for len(list)%3 != 0 {
+		list = append(list, list[0]) // once more does no harm
+	}
+	for p := range slices.Chunk(list, 3) {
+		s.groups = append(s.groups, group{p[0] * p[1] * p[2], [3]uint64(p)})
+	}
+	return &s
+}
+
+// mark sets composite[i] where the odd number start + 2i is a multiple of a small prime.
+func (s *sieve) mark(start *big.Int, composite []bool) {
+	word, rest := new(big.Int), new(big.Int)
+	for _, g := range s.groups {
+		of := rest.Mod(start, word.SetUint64(g.product)).Uint64()
+		for _, p := range g.primes {
+			next := p - of%p // start+next is a multiple, maybe an even one
+			if next%2 == 1 {
+				next += p
+			}
+			for i := next / 2 % p; i < uint64(len(composite)); i += p {
+				composite[i] = true
 			}
 		}
 	}
