@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/netip"
@@ -35,13 +36,19 @@ func (l *Lab) ownPath() string { return "/alblab/" + l.c.Nonce + "/" }
 // errNotServed is a request that got no answer.
 var errNotServed = errors.New("no answer")
 
+// reply is an answer, as far as it tells who gave it.
+type reply struct {
+	status       int
+	server, body string // of the body the first 4 K: a fixed response has at most 1024 bytes
+}
+
 // request makes one HTTPS request at a node, with the good client certificate or without any.
-func (l *Lab) request(ctx context.Context, listener string, at netip.Addr, path string, withCertificate bool) (status int, err error) {
+func (l *Lab) request(ctx context.Context, listener string, at netip.Addr, path string, withCertificate bool) (reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	conn, err := l.dial(ctx, lab.Vantage{}, listener, at)
 	if err != nil {
-		return 0, fmt.Errorf("connecting to listener %s: %w", listener, err)
+		return reply{}, fmt.Errorf("connecting to listener %s: %w", listener, err)
 	}
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
@@ -52,35 +59,22 @@ func (l *Lab) request(ctx context.Context, listener string, at netip.Addr, path 
 	if withCertificate && l.c.PKI != nil {
 		cert, err := l.c.PKI.Client(l.goodKind(listener))
 		if err != nil {
-			return 0, err
+			return reply{}, err
 		}
 		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &cert, nil }
 	}
 	t := tls.Client(conn, c)
 	if err := t.HandshakeContext(ctx); err != nil {
-		return 0, fmt.Errorf("%w from listener %s: %w", errNotServed, listener, err)
+		return reply{}, fmt.Errorf("%w from listener %s: %w", errNotServed, listener, err)
 	}
 	if _, err = fmt.Fprintf(t, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: alblab\r\nConnection: close\r\n\r\n", path, l.host); err == nil {
 		var res *http.Response
 		if res, err = http.ReadResponse(bufio.NewReader(t), nil); err == nil {
-			return res.StatusCode, res.Body.Close()
+			body, _ := io.ReadAll(io.LimitReader(res.Body, 4<<10)) // cut short it still says who spoke
+			return reply{res.StatusCode, res.Header.Get("Server"), string(body)}, res.Body.Close()
 		}
 	}
-	return 0, fmt.Errorf("%w from listener %s: %w", errNotServed, listener, err)
-}
-
-// passesWAF makes one request before anything is waited for. AWS does not publish its IP reputation list, so that only an answer tells
-// whether this machine is on it; and where requests are blocked, the canaries are, and no scenario can pass.
-func (l *Lab) passesWAF(ctx context.Context) error {
-	if l.c.Outputs.WAF == nil {
-		return nil
-	}
-	status, err := l.request(ctx, l.order()[0], netip.Addr{}, l.nextPath("hello"), true)
-	if err == nil && status == http.StatusForbidden {
-		return problem("run from another network, or build the lab with ip_reputation = false in waf; its log names the rule",
-			"the web ACL blocks this machine (403): its address may be on AWS's IP reputation list")
-	}
-	return nil // what else may be wrong is found where it matters
+	return reply{}, fmt.Errorf("%w from listener %s: %w", errNotServed, listener, err)
 }
 
 // goodKind is a client certificate that the listener takes: a policy may bind its signatures.

@@ -16,6 +16,8 @@ import (
 	"sync"
 	"time"
 
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
 	"github.com/alblab/alblab/lab"
 )
 
@@ -27,12 +29,13 @@ type Lab struct {
 	clock   Clock
 	logger  *slog.Logger
 	mirror  *mirror
-	ports   map[string]int    // of each listener
-	names   map[string]string // listener by ARN
-	first   map[string]mtls   // as found, by listener
-	host    string            // that the server certificate is for
-	roots   []byte            // PEM of its authority
-	relayed bool              // endpoints are not the listeners' own ports
+	ports   map[string]int               // of each listener
+	names   map[string]string            // listener by ARN
+	first   map[string]mtls              // as found, by listener
+	actions map[string][]elbtypes.Action // as found, by listener
+	host    string                       // that the server certificate is for
+	roots   []byte                       // PEM of its authority
+	relayed bool                         // endpoints are not the listeners' own ports
 	dialer  net.Dialer
 	started time.Time
 
@@ -75,7 +78,7 @@ func Attach(ctx context.Context, c Config) (*Lab, error) {
 	l := &Lab{
 		roots: []byte(c.Outputs.RootsPEM),
 		c:     c, clients: c.Clients, clock: c.Clock, logger: c.Logger, started: c.Clock.Now(),
-		ports: map[string]int{}, names: map[string]string{}, first: map[string]mtls{}, now: map[string]mtls{},
+		ports: map[string]int{}, names: map[string]string{}, first: map[string]mtls{}, now: map[string]mtls{}, actions: map[string][]elbtypes.Action{},
 		policies: map[string]string{}, interfaces: map[string]string{},
 	}
 	if l.logger == nil {
@@ -125,6 +128,7 @@ func (l *Lab) readListeners(ctx context.Context) error {
 		}
 		x := all[i]
 		l.ports[name], l.names[arn], l.policies[name] = x.Port, name, x.Policy
+		l.actions[name] = x.Actions
 		l.first[name] = mtls{x.MTLSMode, x.TrustStoreARN, x.IgnoreExpiry, x.AdvertiseCANames}
 		if _, port, _ := net.SplitHostPort(l.c.Outputs.Endpoints[name]); port != strconv.Itoa(x.Port) {
 			l.relayed = true
