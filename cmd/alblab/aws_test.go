@@ -7,12 +7,15 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/alblab/alblab/lab"
+	"github.com/alblab/alblab/lab/aws"
 	"github.com/alblab/alblab/lab/awsapi"
 	"github.com/alblab/alblab/lab/embedded"
 )
@@ -89,6 +92,7 @@ func TestAWSUpPlans(t *testing.T) {
 	for _, want := range []string{"phase 1: ", "phase 2: 3 scenarios", "skipped: ", "cost: about $0.11 an hour", "ok  account"} {
 		require.Contains(t, errs, want)
 	}
+	costsOfPages(t, errs)
 	code, _, errs = command(t, append(args, "--account", "999999999999")...)
 	require.Equal(t, exitError, code)
 	require.Contains(t, errs, "allowed is 999999999999\n")
@@ -106,6 +110,25 @@ func TestAWSUpPlans(t *testing.T) {
 	code, _, errs = command(t, "aws", "up", "--allow", "198.51.100.7/32", "--account", "111122223333")
 	require.Equal(t, exitError, code)
 	require.Contains(t, errs, "hint: unset AWS_ENDPOINT_URL")
+}
+
+// costsOfPages holds each page that says what a run takes and costs to what 'aws up' printed for all scenarios.
+func costsOfPages(t *testing.T, up string) {
+	t.Helper()
+	m := regexp.MustCompile(`ok  time +(\d+h\d+m)0s, until .*, about \$(\d\.\d\d)\n`).FindStringSubmatch(up)
+	require.NotNil(t, m, up)
+	for file, want := range map[string][]string{
+		"../../README.md":         {"(about " + m[2] + " USD a run)"},
+		"../../docs/aws.md":       {"the run: " + m[1] + " for all scenarios", fmt.Sprintf("about %.2f US dollars an hour, %s for all scenarios", aws.Cost(time.Hour), m[2])},
+		"../../docs/aws-costs.md": {"take " + m[1] + " at most and cost about " + m[2] + ":"},
+	} {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, w := range want {
+			require.Contains(t, string(text), w, file)
+		}
+	}
+	require.Contains(t, awsHelp, fmt.Sprintf("about %.2f US dollars an hour", aws.Cost(time.Hour)))
 }
 
 func TestAWSWithoutLab(t *testing.T) {
