@@ -2,6 +2,7 @@ package vnet
 
 import (
 	"context"
+	"runtime"
 	"runtime/metrics"
 	"time"
 )
@@ -9,6 +10,7 @@ import (
 const (
 	quiesceStep  = 50 * time.Microsecond  // between looks
 	quietInCalls = 300 * time.Microsecond // quiet that is enough while a goroutine is in a system call
+	spinFor      = 350 * time.Microsecond // quiet in which looks follow at once: a process that rests sleeps by whole milliseconds
 	quietAtWorst = 100 * time.Millisecond // quiet that is enough while something else in the process works for so long
 	quietForGood = 10 * time.Second       // quiet that is enough whatever is the case
 )
@@ -49,6 +51,10 @@ func (n *Network) Quiesce(ctx context.Context) error {
 		}
 		if calm == 1 {
 			continue // look twice: the counts of one look are not taken at one instant
+		}
+		if quiet < spinFor {
+			runtime.Gosched()
+			continue
 		}
 		t.Reset(quiesceStep)
 		select {
