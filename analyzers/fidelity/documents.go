@@ -51,12 +51,13 @@ func (r *reader) waf() ([]entry, error) {
 		"httpRequest.requestId": byID, "httpRequest.host": byName, "httpRequest.headers.host": byName,
 	}
 	return collect(r, evidence.KindWAF, waflog.Records, func(rec *waflog.Record) (entry, int, bool) {
-		// The record does not name the listener, so that one of a slot that scenarios share is of none in particular.
-		scenario, ok := r.own(address(rec.HTTPRequest.ClientIP), time.UnixMilli(rec.Timestamp), 0)
+		// The record does not name the listener; the request's line in the access log does. Without one, a record of a slot that
+		// scenarios share is of none in particular.
+		scenario, ok := r.own(address(rec.HTTPRequest.ClientIP), time.UnixMilli(rec.Timestamp), r.traces[rec.HTTPRequest.RequestID])
 		if !ok {
 			return entry{}, 0, false
 		}
-		e := entry{group: group(scenario, 0, "")}
+		e := entry{group: r.group(scenario, 0, "")}
 		text, err := rec.AppendText(nil)
 		if err != nil {
 			return e, rec.Line, true

@@ -135,6 +135,9 @@ func Compare(ctx context.Context, a, b *evidence.Bundle, o *Options) (*Report, e
 	if err != nil {
 		return nil, err
 	}
+	rb.like(ra)
+	ra.apart = inBoth(apart(a), apart(b))
+	rb.apart = ra.apart
 	report := &Report{Schema: Schema, Scenarios: len(both), ScenariosA: onlyA, ScenariosB: onlyB}
 	for _, k := range kinds() {
 		if err := ctx.Err(); err != nil {
@@ -206,6 +209,27 @@ func scenariosOf(b *evidence.Bundle) []string {
 		all = append(all, s.Scenarios...)
 	}
 	return all
+}
+
+// apart are the scenarios that have a slot alone.
+func apart(b *evidence.Bundle) map[string]bool {
+	all := map[string]bool{}
+	for _, s := range b.Manifest.Slots {
+		if len(s.Scenarios) == 1 {
+			all[s.Scenarios[0]] = true
+		}
+	}
+	return all
+}
+
+func inBoth(a, b map[string]bool) map[string]bool {
+	both := map[string]bool{}
+	for n := range a {
+		if b[n] {
+			both[n] = true
+		}
+	}
+	return both
 }
 
 func few(names []string) string {

@@ -62,7 +62,7 @@ func (r *reader) flows() ([]entry, error) {
 		if !ok || rec.LogStatus == flowlog.NoData {
 			return entry{}, 0, false
 		}
-		e := entry{group: group(scenario, c.port, direction)}
+		e := entry{group: r.group(scenario, c.port, direction)}
 		line = format.Append(line[:0], rec)
 		for i, v := range strings.Fields(string(line)) {
 			e.put(names[i], v, reasons[names[i]])

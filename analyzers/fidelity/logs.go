@@ -18,7 +18,7 @@ type kindReader struct {
 	read func(*reader) ([]entry, error)
 }
 
-// kinds are the kinds that are compared. Captures are not: their packets are in the flow records, and their handshakes in the findings.
+// kinds are the kinds that are compared; access logs before the web ACL's, whose records get their listener from them. Captures are not: their packets are in the flow records, and their handshakes in the findings.
 func kinds() []kindReader {
 	return []kindReader{
 		{evidence.KindAttempts, (*reader).attempts},
@@ -36,7 +36,7 @@ func (r *reader) connections() ([]entry, error) {
 		if !ok {
 			return entry{}, 0, false
 		}
-		e := entry{group: group(scenario, int(rec.ListenerPort), "")}
+		e := entry{group: r.group(scenario, int(rec.ListenerPort), "")}
 		validity := ""
 		if !rec.LeafNotBefore.IsZero() || !rec.LeafNotAfter.IsZero() {
 			validity = rec.LeafNotBefore.Format(time.RFC3339) + ";" + rec.LeafNotAfter.Format(time.RFC3339)
@@ -44,7 +44,7 @@ func (r *reader) connections() ([]entry, error) {
 		e.put("timestamp", rec.Time.Format(time.RFC3339Nano), byTime)
 		e.put("client_ip", rec.ClientIP.String(), byAddress)
 		e.put("client_port", strconv.Itoa(int(rec.ClientPort)), byID)
-		e.put("listener_port", strconv.Itoa(int(rec.ListenerPort)), "")
+		e.put("listener_port", r.port(int(rec.ListenerPort)), "")
 		e.put("tls_protocol", rec.TLSProtocol, "")
 		e.put("tls_cipher", rec.TLSCipher, "")
 		e.put("tls_handshake_latency", seconds(rec.HandshakeLatency), byTime)
@@ -61,17 +61,22 @@ func (r *reader) connections() ([]entry, error) {
 }
 
 func (r *reader) requests() ([]entry, error) {
+	r.traces = map[string]int{}
 	return collect(r, evidence.KindAccess, accesslog.Records, func(rec *accesslog.Record) (entry, int, bool) {
 		at := rec.RequestCreationTime
 		if at.IsZero() {
 			at = rec.Time
 		}
-		request, port := withoutHost(rec.Request)
+		request, port := r.withoutHost(rec.Request)
+		if len(r.traces) < r.most {
+			// The same id: docs.aws.amazon.com/waf/latest/developerguide/logging-fields.html, requestId.
+			r.traces[strings.TrimPrefix(rec.TraceID, "Root=")] = port
+		}
 		scenario, ok := r.own(rec.Client.Addr(), at, port)
 		if !ok {
 			return entry{}, 0, false
 		}
-		e := entry{group: group(scenario, port, "")}
+		e := entry{group: r.group(scenario, port, "")}
 		for _, f := range []field{
 			{"type", rec.Type, ""}, {"time", rec.Time.Format(time.RFC3339Nano), byTime}, {"elb", rec.ELB, byID},
 			{"client:port", rec.Client.String(), byAddress}, {"target:port", rec.Target, byAddress},
@@ -97,7 +102,7 @@ func (r *reader) requests() ([]entry, error) {
 }
 
 // withoutHost leaves the host's name out of a request line, "GET https://host:443/ HTTP/1.1", and gives the port.
-func withoutHost(request string) (text string, port int) {
+func (r *reader) withoutHost(request string) (text string, port int) {
 	method, rest, ok := strings.Cut(request, " ")
 	target, version, ok2 := strings.Cut(rest, " ")
 	if !ok || !ok2 {
@@ -108,7 +113,7 @@ func withoutHost(request string) (text string, port int) {
 		return request, 0
 	}
 	port, _ = strconv.Atoi(u.Port())
-	u.Host = "HOST:" + u.Port()
+	u.Host = "HOST:" + r.port(port)
 	return method + " " + u.String() + " " + version, port
 }
 

@@ -20,14 +20,18 @@ type reader struct {
 	most       int
 	common     map[string]bool // the scenarios that both bundles have; nil: all
 	ports      map[int]bool    // the listeners' ports; empty: not known
+	byName     map[string]int  // port of each listener
+	otherwise  map[int]int     // the port that the first bundle has for a listener of this one, where that is another
 	clients    map[netip.Addr]bool
 	owners     []map[int]string // for each slot, the scenario that used a port
+	apart      map[string]bool  // the scenarios that have a slot alone in both bundles
+	traces     map[string]int   // port of each request that the access log has, by its trace id
 	background int
 	damaged    int
 }
 
 func newReader(b *evidence.Bundle, most int, common map[string]bool) (*reader, error) {
-	r := &reader{bundle: b, most: most, common: common, ports: map[int]bool{}, clients: map[netip.Addr]bool{}}
+	r := &reader{bundle: b, most: most, common: common, ports: map[int]bool{}, byName: map[string]int{}, clients: map[netip.Addr]bool{}}
 	var spec struct {
 		Listeners map[string]struct {
 			Port int `json:"port"`
@@ -38,10 +42,9 @@ func newReader(b *evidence.Bundle, most int, common map[string]bool) (*reader, e
 			return nil, fmt.Errorf("reading the spec of %s: %w", evidence.ManifestName, err)
 		}
 	}
-	byName := map[string]int{}
 	for name, l := range spec.Listeners {
 		r.ports[l.Port] = true
-		byName[name] = l.Port
+		r.byName[name] = l.Port
 	}
 	for _, c := range b.Manifest.Clients {
 		a, err := netip.ParseAddr(c)
@@ -50,11 +53,11 @@ func newReader(b *evidence.Bundle, most int, common map[string]bool) (*reader, e
 		}
 		r.clients[a] = true
 	}
-	return r, r.learnOwners(byName)
+	return r, r.learnOwners()
 }
 
 // learnOwners finds out which scenario used which port in a slot that several scenarios share.
-func (r *reader) learnOwners(ports map[string]int) error {
+func (r *reader) learnOwners() error {
 	r.owners = make([]map[int]string, len(r.bundle.Manifest.Slots))
 	for i := range r.owners {
 		r.owners[i] = map[int]string{}
@@ -64,8 +67,8 @@ func (r *reader) learnOwners(ports map[string]int) error {
 		listener, _ := d.value["listener"].(string)
 		text, _ := d.value["time"].(string)
 		at, err := time.Parse(time.RFC3339Nano, text)
-		if i := r.slot(at); err == nil && i >= 0 && ports[listener] > 0 {
-			r.owners[i][ports[listener]] = scenario
+		if i := r.slot(at); err == nil && i >= 0 && r.byName[listener] > 0 {
+			r.owners[i][r.byName[listener]] = scenario
 		}
 		return entry{}, 0, false
 	})
@@ -106,10 +109,29 @@ func (r *reader) own(client netip.Addr, at time.Time, port int) (scenario string
 	return scenario, scenario == "" || r.common == nil || r.common[scenario]
 }
 
-func group(scenario string, port int, direction string) string {
+// like makes the ports of listeners those of another bundle: where two labs were planned apart, a listener of the same name may have
+// got another one.
+func (r *reader) like(first *reader) {
+	r.otherwise = map[int]int{}
+	for name, port := range r.byName {
+		if p, ok := first.byName[name]; ok {
+			r.otherwise[port] = p
+		}
+	}
+}
+
+// port is a listener's port as the first bundle has it.
+func (r *reader) port(p int) string {
+	if first, ok := r.otherwise[p]; ok {
+		p = first
+	}
+	return strconv.Itoa(p)
+}
+
+func (r *reader) group(scenario string, port int, direction string) string {
 	g := scenario
 	if port > 0 {
-		g += ":" + strconv.Itoa(port)
+		g += ":" + r.port(port)
 	}
 	if direction != "" {
 		g += " " + direction

@@ -11,7 +11,8 @@ import (
 	"github.com/alblab/alblab/lab/evidence/metric"
 )
 
-// metrics are the sums of each metric within the slot of each scenario that has one alone. What an account counts includes strangers, so there more is as good.
+// metrics are the sums of each metric within the slot of each scenario that has one alone in both runs: what a lab lacks is left out
+// of its run, and others share its minute then. What an account counts includes strangers, so there more is as good.
 func (r *reader) metrics() ([]entry, error) {
 	sums := map[string]float64{}
 	refs := map[string]evidence.Ref{}
@@ -24,7 +25,7 @@ func (r *reader) metrics() ([]entry, error) {
 		name := s.Namespace + " " + s.MetricName + " by " + strings.Join(dims, ",")
 		for i, at := range s.Timestamps {
 			scenario, ok := r.own(netip.Addr{}, at, 0)
-			if !ok || scenario == "" && len(r.bundle.Manifest.Slots) > 0 {
+			if !ok || len(r.bundle.Manifest.Slots) > 0 && !r.apart[scenario] {
 				continue // a slot that scenarios share: nobody's figures
 			}
 			k := scenario + "\x00" + name
@@ -63,7 +64,7 @@ func findings(ctx context.Context, r *reader, as []*analyzers.Analyzer) ([]entry
 		if !ok {
 			continue
 		}
-		e := entry{group: group(scenario, port, "")}
+		e := entry{group: r.group(scenario, port, "")}
 		if len(f.Cites) > 0 {
 			e.ref = f.Cites[0]
 		}
