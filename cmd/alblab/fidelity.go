@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -10,6 +12,8 @@ import (
 
 	"github.com/alblab/alblab/analyzers/fidelity"
 	"github.com/alblab/alblab/analyzers/signatures"
+	"github.com/alblab/alblab/lab/evidence"
+	"github.com/alblab/alblab/scenarios"
 )
 
 func fidelityCommand(a *app) *cobra.Command {
@@ -19,7 +23,8 @@ func fidelityCommand(a *app) *cobra.Command {
 		Long: `Compare two bundles of the same run, usually one of the embedded lab and one of
 an AWS account: what is the same, what differs, what only one has. Addresses,
 times and identifiers differ as they must and are counted apart. Scenarios that
-only one of the labs could run are left out and named.
+only one of the labs could run are left out and named. A run of more labs than
+one has a bundle for each, lab-2 and so on, and they are compared one by one.
 
 Exit code: 0 if all that differs is explained, 1 if not, 2 if a bundle cannot be
 read.`,
@@ -30,11 +35,11 @@ read.`,
 	}
 	f := formatFlag(cmd, "text", "json")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		first, err := openEvidence(args[:1])
+		first, err := openEvidence(nil, args[:1])
 		if err != nil {
 			return err
 		}
-		second, err := openEvidence(args[1:])
+		second, err := openEvidence(nil, args[1:])
 		if err != nil {
 			return err
 		}
@@ -44,6 +49,7 @@ read.`,
 		if err != nil {
 			return err
 		}
+		a.restOfRuns(args)
 		fields, records := r.Unexplained()
 		a.negate = fields+records > 0
 		if f.value == "json" {
@@ -52,6 +58,19 @@ read.`,
 		return a.printFidelity(r, args)
 	}
 	return cmd
+}
+
+// restOfRuns names what is not compared: a run of several labs has a bundle in a folder of its own for each.
+func (a *app) restOfRuns(names []string) {
+	for i := 1; ; i++ {
+		first, second := filepath.Join(names[0], scenarios.Folder(i)), filepath.Join(names[1], scenarios.Folder(i))
+		for _, name := range []string{first, second} {
+			if _, err := os.Stat(filepath.Join(name, evidence.ManifestName)); err != nil {
+				return
+			}
+		}
+		a.warn("the runs have a further bundle each, which is compared by: alblab fidelity %s %s", first, second)
+	}
 }
 
 // printFidelity prints what differs without a reason, and the sum of the rest.
