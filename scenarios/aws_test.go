@@ -195,8 +195,12 @@ func (r *awsRun) validate(t *testing.T, ctx context.Context) *scenarios.Report {
 	if err != nil { // what could be judged is still told
 		t.Errorf("%v; %s", err, aws.Hint(err))
 	}
+	from := ""
+	if e := r.config.Clients.Endpoint; e != "" {
+		from = " of " + e + ", not of AWS"
+	}
 	for _, x := range l.Lessons() {
-		t.Logf("learned: %s: %s", x.Question, x.Answer)
+		t.Logf("learned%s: %s: %s", from, x.Question, x.Answer)
 	}
 	return report
 }

@@ -68,6 +68,8 @@ type Report struct {
 	Scenarios []Verdict `json:"scenarios"`
 	// Background is who else knocked at the run's listeners while scenarios acted: the Internet's scanners.
 	Background []Background `json:"background,omitempty"`
+	// Endpoint is where the run's calls went if not to AWS: what it learned is not AWS's answer then.
+	Endpoint string `json:"endpoint,omitempty"`
 	// Answers is what a run in an account learned.
 	Answers []Answer `json:"answers,omitempty"`
 	// Bundles is the evidence, one for each lab that was needed; usually one.

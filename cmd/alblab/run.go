@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -33,6 +34,7 @@ not be run.`
 func runCommand(a *app) *cobra.Command {
 	var (
 		out    string
+		spec   string
 		seed   uint64
 		long   bool
 		onAWS  runAWSFlags
@@ -56,6 +58,7 @@ func runCommand(a *app) *cobra.Command {
 	f := formatFlag(cmd, "text", "json", "junit")
 	cmd.Flags().StringVar(&out, "out", "", "keep the evidence and the report in `DIR`, which must be new or empty")
 	cmd.Flags().Uint64Var(&seed, "seed", 1, "seed of the lab: the same seed gives the same evidence")
+	cmd.Flags().StringVar(&spec, "write-spec", "", "run nothing: write the lab that these scenarios need to `FILE`, for 'alblab serve --spec'")
 	cmd.Flags().BoolVar(&long, "long", false, "also run the scenarios that take seconds to minutes each: large RSA keys")
 	cmd.Flags().Var(onWhat, "lab", "the `lab`: embedded, aws")
 	_ = cmd.RegisterFlagCompletionFunc("lab", cobra.FixedCompletions(cobraWords(onWhat.allowed), cobra.ShellCompDirectiveNoFileComp))
@@ -67,6 +70,9 @@ func runCommand(a *app) *cobra.Command {
 		}
 		if err != nil {
 			return err
+		}
+		if spec != "" {
+			return a.writeSpec(list, spec)
 		}
 		if err := checkOutDir(out); err != nil {
 			return err
@@ -94,6 +100,28 @@ func runCommand(a *app) *cobra.Command {
 		return errors.Join(err, saved, perr)
 	}
 	return cmd
+}
+
+// writeSpec writes the description of one load balancer on which the scenarios can run as on one in an account.
+func (a *app) writeSpec(list []*scenarios.Scenario, file string) error {
+	plan, err := scenarios.NewPlan(scenarios.Options{
+		Scenarios: list, Seed: 1, Together: true, Capabilities: []lab.Capability{lab.Capture, lab.ClientCertificates, lab.AnyPort},
+	})
+	if err != nil {
+		return err
+	}
+	if len(plan.Spec.Listeners) == 0 {
+		return hint(errors.New("none of these scenarios can run on a load balancer of AWS's"), "'alblab run' runs them on the embedded lab")
+	}
+	text, err := json.MarshalIndent(plan.Spec, "", "  ")
+	if err == nil {
+		err = os.WriteFile(file, append(text, '\n'), 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("writing the lab's description: %w", err)
+	}
+	fmt.Fprintf(a.err, "%s with %s\n", file, plural(len(plan.Spec.Listeners), "listener"))
+	return nil
 }
 
 // everyScenario is all of them, the long ones last.

@@ -86,6 +86,7 @@ func (a *app) runAWS(ctx context.Context, list []*scenarios.Scenario, f *runAWSF
 	}
 	r, err := scenarios.Run(ctx, o)
 	if r != nil {
+		r.Endpoint = at.config.Clients.Endpoint
 		for _, x := range l.Lessons() {
 			r.Answers = append(r.Answers, scenarios.Answer{Question: x.Question, Answer: x.Answer})
 		}
@@ -155,7 +156,11 @@ func (a *app) checkRun(ctx context.Context, at *attachment, plan *scenarios.Plan
 	}
 	a.printPlan(plan)
 	if len(plan.Phases) == 0 {
-		return hint(errors.New("the lab can run none of these scenarios"), "'alblab aws up' builds what they need")
+		how := "'alblab aws up' builds what they need"
+		if at.config.Clients.Endpoint != "" {
+			how = "'alblab run --write-spec spec.json' describes a lab that has what they need, for 'alblab serve --spec spec.json --aws-api ...'"
+		}
+		return hint(errors.New("the lab can run none of these scenarios"), "%s", how)
 	}
 	return nil
 }

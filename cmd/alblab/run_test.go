@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -171,4 +172,18 @@ func TestProblems(t *testing.T) {
 	printProblem(&out, hint(errors.Join(errors.New("one"), errors.New("two")), "do %s", "that"))
 	require.Equal(t, "alblab: error: one\nalblab: error: two\nalblab: hint: do that\n", out.String())
 	require.NoError(t, hint(nil, "nothing"))
+}
+
+// TestLearnedOfAnotherEndpoint: what an emulator answers is not taken for AWS's answer.
+func TestLearnedOfAnotherEndpoint(t *testing.T) {
+	for endpoint, want := range map[string]string{
+		"":                      "\nlearned: whether: yes\n  the embedded lab: no\n",
+		"http://127.0.0.1:4566": "\nlearned of http://127.0.0.1:4566, not of AWS: whether: yes\n  the embedded lab: no\n",
+	} {
+		var out bytes.Buffer
+		a := &app{out: bufio.NewWriter(&out)}
+		a.printAnswers(&scenarios.Report{Endpoint: endpoint, Answers: []scenarios.Answer{{Question: "whether", Answer: "yes", Embedded: "no"}}})
+		require.NoError(t, a.out.Flush())
+		require.Equal(t, want, out.String())
+	}
 }

@@ -92,13 +92,18 @@ func (a *app) printLeft(n int) {
 	fmt.Fprintf(a.out, "\n%d %s not carried out%s\n", n, were, why)
 }
 
-// printAnswers prints what a run in an account learned, and who else was there.
+// printAnswers prints what a run in an account learned, and who else was there. What another than AWS answered is not to be taken for
+// AWS's answer.
 func (a *app) printAnswers(r *scenarios.Report) {
 	for i, x := range r.Answers {
 		if i == 0 {
 			fmt.Fprintln(a.out)
 		}
-		fmt.Fprintf(a.out, "learned: %s: %s\n", x.Question, x.Answer)
+		from := ""
+		if r.Endpoint != "" {
+			from = " of " + r.Endpoint + ", not of AWS"
+		}
+		fmt.Fprintf(a.out, "learned%s: %s: %s\n", from, x.Question, x.Answer)
 		if x.Embedded != "" && x.Embedded != x.Answer {
 			fmt.Fprintf(a.out, "  the embedded lab: %s\n", x.Embedded)
 		}

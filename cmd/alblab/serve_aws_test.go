@@ -43,6 +43,40 @@ func TestServeAWS(t *testing.T) {
 	require.Equal(t, 0, s.end(t), s.errs)
 }
 
+// TestServeForScenarios: a lab by the description that run writes has what the scenarios need; one without says how to get it.
+func TestServeForScenarios(t *testing.T) {
+	dir := t.TempDir()
+	spec, outputs, pki := filepath.Join(dir, "spec.json"), filepath.Join(dir, "outputs.json"), filepath.Join(dir, "lab")
+	code, out, errs := command(t, "run", "experiment-2", "waf-block", "--write-spec", spec)
+	require.Equal(t, exitDone, code, errs)
+	require.Empty(t, out)
+	require.Equal(t, spec+" with 2 listeners\n", errs)
+	t.Setenv("AWS_ACCESS_KEY_ID", "x")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "y")
+	plan := func(args ...string) (int, string, string) {
+		s := startServe(t, append([]string{"--listen", "127.0.0.1:0", "--aws-api", "127.0.0.1:0", "--delivery", "0s", "--outputs", outputs, "--out", pki}, args...)...)
+		defer func() { require.Equal(t, 0, s.end(t), s.errs) }()
+		api := s.find(t, `^AWS's API is on (\S+) `)
+		return command(t, "run", "--lab", "aws", "experiment-2", "waf-block", "--outputs", outputs, "--pki", filepath.Join(pki, "pki"), "--plan", "--endpoint-url", api)
+	}
+	code, _, errs = plan("--spec", spec)
+	require.Equal(t, exitDone, code, errs)
+	require.Contains(t, errs, "phase 1: 2 scenarios in ")
+	require.NotContains(t, errs, "skipped")
+
+	pki = filepath.Join(dir, "other")
+	code, _, errs = plan()
+	require.Equal(t, exitError, code, errs)
+	require.Contains(t, errs, "hint: 'alblab run --write-spec spec.json' describes a lab that has what they need")
+
+	code, _, errs = command(t, "run", "ipv6", "--write-spec", spec)
+	require.Equal(t, exitError, code)
+	require.Contains(t, errs, "none of these scenarios can run on a load balancer of AWS's")
+	code, _, errs = command(t, "run", "--write-spec", filepath.Join(dir, "no", "folder"))
+	require.Equal(t, exitError, code)
+	require.Contains(t, errs, "writing the lab's description")
+}
+
 // TestServeFlowFiles: the flow log goes to a bucket in Parquet, and analyze reads what is fetched from there.
 func TestServeFlowFiles(t *testing.T) {
 	outputs := filepath.Join(t.TempDir(), "outputs.json")

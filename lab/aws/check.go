@@ -101,7 +101,8 @@ func Check(ctx context.Context, cfg sdk.Config, c *Clients, o CheckOptions) (*Ch
 	k.r.Dollars = Cost(o.planned())
 	k.endpoint()
 	k.region()
-	if k.credentials(ctx) && k.identity(ctx) {
+	meant := k.r.Err() == nil // else calls would go where they must not
+	if k.credentials(ctx) && meant && k.identity(ctx) {
 		k.quotas(ctx)
 		k.lab(ctx)
 	}

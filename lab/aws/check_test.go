@@ -3,6 +3,7 @@ package aws_test
 import (
 	"context"
 	"errors"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -124,4 +125,36 @@ func TestPolicies(t *testing.T) {
 		require.NotEmpty(t, d.String())
 	}
 	require.Equal(t, map[string]int{"policy": 2, "protocols": 1, "ciphers": 1, "order": 1}, fields, "%v", all)
+}
+
+// TestCheckCallsNobodyElse: where the endpoint or the region is wrong, no call is made: it would go to an account that is not meant.
+func TestCheckCallsNobodyElse(t *testing.T) {
+	for name, change := range map[string]func(*account){
+		"endpoint": func(a *account) { a.cfg.Clients.Endpoint = "" },
+		"region":   func(a *account) { a.cfg.Outputs.Region = "eu-west-1" },
+	} {
+		a := plannedAccount(t, few(t), nil)
+		change(a)
+		a.cfg.Clients.STS, a.cfg.Clients.ELB = nil, nil // a call would panic
+		r, err := aws.Check(t.Context(), a.cfg.AWS, a.cfg.Clients, aws.CheckOptions{Outputs: &a.cfg.Outputs, Clock: a.lab, Dial: reachable})
+		require.NoError(t, err)
+		require.ErrorContains(t, r.Err(), name+": ")
+	}
+}
+
+// TestHintsOfWrongAddresses: a wrong region is no wrong key, and where nobody listens is not AWS.
+func TestHintsOfWrongAddresses(t *testing.T) {
+	a := plannedAccount(t, few(t), nil)
+	c := a.cfg.AWS.Copy()
+	c.Region = "eu-west-1"
+	_, err := aws.NewClients(c).Describe(t.Context(), "alblab")
+	require.ErrorContains(t, err, "SignatureDoesNotMatch")
+	require.Contains(t, aws.Hint(err), "--region")
+
+	nobody := httptest.NewServer(nil)
+	nobody.Close()
+	c.BaseEndpoint = &nobody.URL
+	_, err = aws.NewClients(c).Describe(t.Context(), "alblab")
+	require.Error(t, err)
+	require.Contains(t, aws.Hint(err), "nobody listens there")
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"syscall"
 	"time"
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
@@ -194,6 +195,8 @@ func hintOf(err error) string {
 		return ""
 	case strings.Contains(c, "ExpiredToken") || c == "RequestExpired":
 		return "the credentials have ended: renew them ('aws sso login', or new temporary keys) and run the command again"
+	case c == "SignatureDoesNotMatch" && strings.Contains(err.Error(), "scoped to a valid region"), c == "AuthorizationHeaderMalformed":
+		return "calls go to one region and are signed for another: give the load balancer's region by --region or AWS_REGION"
 	case c == "InvalidClientTokenId" || c == "UnrecognizedClientException" || c == "SignatureDoesNotMatch" || c == "AuthFailure":
 		return "AWS does not know these credentials: check AWS_ACCESS_KEY_ID, AWS_PROFILE and the clock of this machine"
 	case strings.Contains(c, "AccessDenied") || c == "UnauthorizedOperation":
@@ -202,6 +205,8 @@ func hintOf(err error) string {
 		return "AWS limits how often the account may call: wait a minute and run the command again"
 	case strings.Contains(err.Error(), "failed to refresh cached credentials") || strings.Contains(err.Error(), "get credentials"):
 		return "there are no credentials: run 'aws configure' or 'aws sso login', or set AWS_PROFILE"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "nobody listens there: is 'alblab serve --aws-api' running, and is --endpoint-url or AWS_ENDPOINT_URL meant?"
 	case c == "" && errors.As(err, new(net.Error)):
 		return "AWS cannot be reached: check the network, the proxy, the region and AWS_ENDPOINT_URL"
 	}
