@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -23,7 +24,7 @@ Give a folder or files: a bundle of 'alblab run --out' or 'alblab serve --out',
 or real AWS logs as they come: VPC flow logs (text or Parquet), ALB access and
 connection logs, AWS WAF logs, CloudWatch metrics, packet captures; gzip, S3
 folders, the JSON of 'aws logs filter-log-events', exports of CloudWatch Logs.
-The format is recognised by content.
+The format is recognised by content. - is standard input.
 
 With --listener you say which security policy a port has: then the findings name
 the cure. A port alone says that there is a listener, and no cure is claimed. A
@@ -40,13 +41,14 @@ func analyzeCommand(a *app) *cobra.Command {
 		strict     bool
 	)
 	cmd := &cobra.Command{
-		Use:   "analyze DIR|FILE...",
+		Use:   "analyze DIR|FILE|-...",
 		Short: "Say who failed and why, from logs and captures",
 		Long:  analyzeHelp,
 		Example: `  alblab analyze ./bundle
   alblab analyze ./AWSLogs --listener 443=TLS13-1-2-2021-06
   alblab analyze access.log.gz conn.log.gz --listener 443=2016-08,mtls=verify
-  alblab analyze flow.txt --flow-format '${version} ${srcaddr} ${dstaddr} ...'`,
+  alblab analyze flow.txt --flow-format '${version} ${srcaddr} ${dstaddr} ...'
+  aws logs filter-log-events --log-group-name NAME | alblab analyze -`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usageError(cmd, errors.New("say what to analyze: a folder, or files"))
@@ -63,7 +65,12 @@ func analyzeCommand(a *app) *cobra.Command {
 		if err != nil {
 			return usageError(cmd, err)
 		}
-		b, err := openEvidence(args)
+		in, err := a.spool(cmd.Context(), args)
+		if err != nil {
+			return err
+		}
+		defer in.close()
+		b, err := openEvidence(in.shown, in.paths)
 		if err != nil {
 			return err
 		}
@@ -131,9 +138,9 @@ func unread(r *analyzers.Report) error {
 	return fmt.Errorf("no record could be read: %w", r.Problems[0])
 }
 
-// openEvidence opens what the user names, and says what to do if there is nothing in it.
-func openEvidence(paths []string) (*evidence.Bundle, error) {
-	b, err := evidence.OpenPaths(paths...)
+// openEvidence opens what the user names, and says what to do if there is nothing in it. shown has other names of paths, or is nil.
+func openEvidence(shown map[string]string, paths []string) (*evidence.Bundle, error) {
+	b, err := evidence.OpenPathsAs(shown, paths...)
 	var manifest *evidence.ManifestError
 	switch {
 	case errors.As(err, &manifest):
@@ -151,7 +158,11 @@ func openEvidence(paths []string) (*evidence.Bundle, error) {
 	if len(b.Manifest.Files) > 0 {
 		return b, nil
 	}
-	err = fmt.Errorf("no evidence in %s", strings.Join(paths, ", "))
+	names := make([]string, len(paths))
+	for i, p := range paths {
+		names[i] = cmp.Or(shown[p], p)
+	}
+	err = fmt.Errorf("no evidence in %s", strings.Join(names, ", "))
 	if n := len(b.Skipped); n == 1 {
 		err = fmt.Errorf("%w: %s", err, b.Skipped[0].Reason)
 	} else if n > 1 {

@@ -54,6 +54,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if errors.Is(err, syscall.EPIPE) {
 		err = nil // the reader has seen enough
 	}
+	if err != nil && err == ctx.Err() { // bare: no command has said what was interrupted
+		err = errors.New("interrupted")
+	}
 	if err != nil {
 		printProblem(stderr, err)
 		return exitError

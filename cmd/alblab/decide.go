@@ -30,7 +30,7 @@ none. A hello without a name is called by its line: "line 3".
 
 Hex that is no hello gets the reason malformed-hello, as from a load balancer. A
 line that is no hex is warned of and passed over; with --strict the exit code is
-then 2.`
+then 2. It is 2 too if there is no hello at all.`
 
 func decideCommand(a *app) *cobra.Command {
 	var (
@@ -72,10 +72,17 @@ func decideCommand(a *app) *cobra.Command {
 		}
 		defer in.Close()
 		damaged, err := d.all(in, file)
-		if err == nil && strict && damaged > 0 {
-			err = errors.New(plural(damaged, "damaged line"))
+		switch {
+		case err != nil:
+			return err
+		case strict && damaged > 0:
+			return errors.New(plural(damaged, "damaged line"))
+		case d.hellos == 0 && damaged > 0:
+			return hint(fmt.Errorf("no hello in %s: %s", file, plural(damaged, "damaged line")), "want hex, one hello a line, alone or after a name and a tab")
+		case d.hellos == 0:
+			return hint(fmt.Errorf("no hello in %s", file), "want hex, one hello a line, alone or after a name and a tab")
 		}
-		return err
+		return nil
 	}
 	return cmd
 }
@@ -108,6 +115,7 @@ type decider struct {
 	cert     []byte // quoted
 	out      *bufio.Writer
 	line     []byte
+	hellos   int
 }
 
 func newDecider(a *app, name, cert string) (*decider, error) {
@@ -174,6 +182,7 @@ func (d *decider) all(in io.Reader, file string) (damaged int, err error) {
 
 // one answers one hello.
 func (d *decider) one(h *helloLine) error {
+	d.hellos++
 	hello, perr := wire.ParseHello(h.data)
 	name := appendQuoted(nil, h.name)
 	for i, p := range d.policies {

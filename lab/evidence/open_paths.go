@@ -13,7 +13,10 @@ import (
 // OpenPaths opens files and folders by their names on disk, all together, as [Open] opens a folder. One folder alone is a
 // bundle if it holds a manifest; with other files, or in a folder below, its manifest says which listeners there are. Positions name files as they were given, so that they can be opened; their names in the bundle are the same
 // without leading "/" and "../".
-func OpenPaths(paths ...string) (*Bundle, error) {
+func OpenPaths(paths ...string) (*Bundle, error) { return OpenPathsAs(nil, paths...) }
+
+// OpenPathsAs is OpenPaths where positions call some paths something else: names has it, by path.
+func OpenPathsAs(names map[string]string, paths ...string) (*Bundle, error) {
 	if len(paths) == 1 {
 		info, err := os.Stat(paths[0])
 		if err != nil {
@@ -31,7 +34,7 @@ func OpenPaths(paths ...string) (*Bundle, error) {
 		if clean := filepath.Clean(disk); !seen[clean] {
 			seen[clean] = true
 			name := nameInBundle(disk, all)
-			shown[name] = disk
+			shown[name] = nameOr(names[disk], disk)
 			all.add(name, content{size: size, open: func() (io.ReaderAt, io.Closer, error) {
 				f, err := os.Open(disk)
 				return f, f, err
