@@ -15,7 +15,7 @@ import (
 func TestCertificatesMadeLater(t *testing.T) {
 	p, err := clients.ByName("tls12-only")
 	require.NoError(t, err)
-	for _, certificate := range []string{"rsa", "rsa:2048:sha384", "rsa:1024:sha512", "both", "ecdsa:p384", "ecdsa:p256:sha384"} {
+	for _, certificate := range []string{"rsa", "rsa:2048:sha384", "rsa:1024:sha512", "rsa:2047", "both", "ecdsa:p384", "ecdsa:p256:sha384"} {
 		t.Run(certificate, func(t *testing.T) {
 			spec := lab.Spec{Listeners: map[string]lab.Listener{"https": {Port: 443, SSLPolicy: "2016-08", Certificate: certificate}}}
 			l := labtest.StartWith(t, spec, &embedded.Options{WallClock: true})

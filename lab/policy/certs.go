@@ -13,7 +13,7 @@ import (
 //	rsa                   RSA 2048, signed with SHA-256
 //	ecdsa                 P-256, signed with SHA-256
 //	both                  rsa,ecdsa; also what "" means
-//	rsa:3072:sha384       another size (1024, 2048, 3072, 4096) and hash
+//	rsa:3072:sha384       another size (1024 to 16384) and hash
 //	rsa:2048:pss-sha256   signed with RSASSA-PSS
 //	ecdsa:p384            P-384, signed with SHA-384 (p521 with SHA-512)
 //	ecdsa:p384:sha256     another hash
@@ -48,6 +48,14 @@ func ParseCertSet(s string) (CertSet, error) {
 // https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html
 const maxCerts = 26
 
+// Sizes of RSA keys in bits. ACM takes 1024 to 4096; what OpenSSL does not verify, more than 16384 bits
+// (OPENSSL_RSA_MAX_MODULUS_BITS), no client could use.
+// https://docs.aws.amazon.com/acm/latest/userguide/import-certificate-prerequisites.html
+const (
+	minRSA = 1024
+	maxRSA = 16384
+)
+
 var (
 	defaultRSA   = Cert{Key: RSA, Bits: 2048, Scheme: wire.RSAPKCS1SHA256}
 	defaultECDSA = Cert{Key: ECDSA, Curve: wire.SECP256R1, Scheme: wire.ECDSAP256SHA256}
@@ -67,8 +75,8 @@ func parseCert(item string) (Cert, error) {
 	switch parts[0] {
 	case "rsa":
 		bits, err := strconv.Atoi(part(1, "2048"))
-		if err != nil || bits != 1024 && bits != 2048 && bits != 3072 && bits != 4096 {
-			return Cert{}, fmt.Errorf("RSA size %q is not 1024, 2048, 3072 or 4096", part(1, ""))
+		if err != nil || bits < minRSA || bits > maxRSA {
+			return Cert{}, fmt.Errorf("RSA size %q is not a number from %d to %d", part(1, ""), minRSA, maxRSA)
 		}
 		scheme, ok := map[string]wire.Scheme{
 			"sha1": wire.RSAPKCS1SHA1, "sha256": wire.RSAPKCS1SHA256, "sha384": wire.RSAPKCS1SHA384, "sha512": wire.RSAPKCS1SHA512,

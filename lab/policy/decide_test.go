@@ -215,7 +215,8 @@ func TestDecideAllocatesNothing(t *testing.T) {
 func TestParseCertSet(t *testing.T) {
 	tests := []struct{ in, out string }{
 		{"", "both"}, {"both", "both"}, {"rsa", "rsa"}, {"ECDSA", "ecdsa"}, {"rsa,ecdsa", "both"}, {"ecdsa,rsa", "ecdsa:p256:sha256,rsa:2048:sha256"},
-		{"rsa:3072:sha384", "rsa:3072:sha384"}, {"rsa:4096", "rsa:4096:sha256"}, {"rsa:2048:pss-sha256", "rsa:2048:pss-sha256"},
+		{"rsa:3072:sha384", "rsa:3072:sha384"}, {"rsa:4096", "rsa:4096:sha256"},
+		{"rsa:8192", "rsa:8192:sha256"}, {"rsa:2047", "rsa:2047:sha256"}, {"rsa:16384:sha512", "rsa:16384:sha512"}, {"rsa:2048:pss-sha256", "rsa:2048:pss-sha256"},
 		{"ecdsa:p384", "ecdsa:p384:sha384"}, {"ecdsa:P-521", "ecdsa:p521:sha512"}, {"ecdsa:p384:sha256", "ecdsa:p384:sha256"},
 		{"rsa:1024:sha1, ecdsa:p256:sha1", "rsa:1024:sha1,ecdsa:p256:sha1"},
 	}
@@ -229,7 +230,9 @@ func TestParseCertSet(t *testing.T) {
 	}
 	errs := []struct{ in, want string }{
 		{"dsa", `certificate "dsa": unknown kind "dsa": want rsa, ecdsa or both`},
-		{"rsa:1000", `certificate "rsa:1000": RSA size "1000" is not 1024, 2048, 3072 or 4096`},
+		{"rsa:1000", `certificate "rsa:1000": RSA size "1000" is not a number from 1024 to 16384`},
+		{"rsa:16385", `certificate "rsa:16385": RSA size "16385" is not a number from 1024 to 16384`},
+		{"rsa:-2048", `certificate "rsa:-2048": RSA size "-2048" is not a number from 1024 to 16384`},
 		{"rsa:2048:md5", `certificate "rsa:2048:md5": hash "md5" is not sha1, sha256, sha384, sha512, pss-sha256, pss-sha384 or pss-sha512`},
 		{"ecdsa:x25519", `certificate "ecdsa:x25519": curve "x25519" is not p256, p384 or p521`},
 		{"ecdsa:p256:sha3", `certificate "ecdsa:p256:sha3": hash "sha3" is not sha1, sha256, sha384 or sha512`},
