@@ -137,6 +137,9 @@ func (b *Bundle) add(name string) {
 		b.skip(name, reason)
 		return
 	}
+	if damaged != nil && bytes.IndexByte(first, '\n') < 0 { // a header row that was cut: the reader says so
+		format = ""
+	}
 	b.Manifest.Files = append(b.Manifest.Files, File{Name: name, Kind: k, Format: format, Records: -1})
 }
 

@@ -252,6 +252,27 @@ func TestOpenPaths(t *testing.T) {
 	require.Equal(t, 1, damaged)
 }
 
+// TestCutHeaderRow: a header row of which gzip has lost the end is no format; that it is cut is told, and not of a field's half name.
+func TestCutHeaderRow(t *testing.T) {
+	header, body, _ := strings.Cut(sample(t, "vpc-flow-custom-tcpflags.log"), "\n")
+	whole := zipped(t, header+"\n"+body)
+	seen := 0
+	for n := range len(whole) {
+		first, err := readSome(Decompress(strings.NewReader(whole[:n])), sniffLen)
+		if err == nil || len(first) == 0 || strings.Contains(string(first), "\n") {
+			continue
+		}
+		b, err := Open(fstest.MapFS{"flow.log.gz": {Data: []byte(whole[:n])}})
+		require.NoError(t, err)
+		for _, f := range b.Manifest.Files {
+			seen++
+			require.Empty(t, f.Format, string(first))
+		}
+		require.Equal(t, 1, len(b.Manifest.Files)+len(b.Skipped))
+	}
+	require.NotZero(t, seen)
+}
+
 func FuzzDetect(f *testing.F) {
 	files, err := os.ReadDir("testdata/samples")
 	require.NoError(f, err)
