@@ -32,7 +32,13 @@ type account struct {
 // newAccount builds what a run needs, as terraform/ would, and serves the API of it.
 func newAccount(t *testing.T, spec lab.Spec, o *awsapi.Options) *account {
 	t.Helper()
-	l, err := embedded.Start(t.Context(), spec, nil)
+	return newAccountAt(t, time.Time{}, spec, o)
+}
+
+// newAccountAt begins at a time of the caller's choice.
+func newAccountAt(t *testing.T, begin time.Time, spec lab.Spec, o *awsapi.Options) *account {
+	t.Helper()
+	l, err := embedded.Start(t.Context(), spec, &embedded.Options{Begin: begin})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, l.Close()) })
 	a := &account{lab: l, api: awsapi.New(l, o)}

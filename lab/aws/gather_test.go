@@ -28,7 +28,12 @@ func troubled(t *testing.T) (*account, aws.Window) { return troubledWith(t, &aws
 
 func troubledWith(t *testing.T, o *awsapi.Options) (*account, aws.Window) {
 	t.Helper()
-	a := newAccount(t, lab.Spec{
+	return troubledAt(t, time.Time{}, o)
+}
+
+func troubledAt(t *testing.T, begin time.Time, o *awsapi.Options) (*account, aws.Window) {
+	t.Helper()
+	a := newAccountAt(t, begin, lab.Spec{
 		Listeners: map[string]lab.Listener{
 			"https": {Port: 443, SSLPolicy: "FS-1-2-Res-2020-10", Certificate: "rsa"},
 			"mtls":  {Port: 8443, SSLPolicy: "TLS13-1-2-2021-06", MTLSMode: "verify", Certificate: "rsa"},
