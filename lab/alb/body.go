@@ -83,14 +83,14 @@ func (b *requestBody) returned() bool {
 	}
 }
 
-// discard reads what is left, so that the next request can be found. It returns false where that is too much, or cannot be
+// discard reads what is left, up to most bytes, so that the next request can be found. It returns false where that is too much, or cannot be
 // done: somebody else still reads, or the client waits for a 100 Continue that it never got.
-func (b *requestBody) discard() bool {
+func (b *requestBody) discard(most int64) bool {
 	if !b.returned() || b.begin != nil {
 		return false
 	}
-	n, err := io.CopyN(io.Discard, b, maxUnreadBody)
-	return err == io.EOF && n < maxUnreadBody
+	n, err := io.CopyN(io.Discard, b, most)
+	return err == io.EOF && n < most
 }
 
 func (b *requestBody) timedOut() bool { b.mu.Lock(); defer b.mu.Unlock(); return isTimeout(b.err) }

@@ -122,7 +122,7 @@ func (h *http1) next() bool {
 	if !body.returned() {
 		received = func() int64 { return h.in.total.Load() - before }
 	}
-	keep := body.discard() && !req.Close
+	keep := body.discard(maxUnreadBody) && !req.Close
 	x.received = received()
 	switch {
 	case errors.Is(context.Cause(ctx), errClientGone) && resp.own:

@@ -29,7 +29,7 @@ func (c *conn) serveHTTP2() {
 	srv := &http.Server{
 		Handler:        http.HandlerFunc(c.serveStream),
 		Protocols:      new(http.Protocols),
-		MaxHeaderBytes: maxHeaderBytes,
+		MaxHeaderBytes: 4 * maxHeaderBytes, // beyond that net/http ends the connection; below checkFields answers
 		HTTP2:          &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		ErrorLog:       log.New(io.Discard, "", 0), // its complaints are about clients; panics do not come here
 	}
@@ -134,13 +134,18 @@ func (c *conn) serveStream(w http.ResponseWriter, r *http.Request) {
 	r.Body = body
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	resp := x.answer(ctx)
+	var resp *response
+	if status := checkFields(r); status != 0 {
+		resp = x.page(status)
+	} else {
+		resp = x.answer(ctx)
+	}
 	if ctx.Err() != nil && resp.own {
 		x.received = headersSize(h2RequestFields(r)) + body.frames()
 		x.finish(460, true, 0)
 		return
 	}
-	body.discard()
+	body.discard(maxLateBody)
 	status := resp.status
 	if resp.tunnel != nil { // a target cannot upgrade h2
 		resp.tunnel.Close()
@@ -178,6 +183,24 @@ func (c *conn) serveStream(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// checkFields refuses what is larger than the limits of HTTP/1.1's head, which AWS's page does not tie to a version: it returns
+// the status, 0 if all is well.
+func checkFields(r *http.Request) int {
+	if len(r.Method)+len(r.RequestURI)+len("  HTTP/2.0") > maxRequestLine {
+		return http.StatusRequestURITooLong
+	}
+	total := 0
+	for name, values := range r.Header {
+		for _, v := range values {
+			n := len(name) + len(": ") + len(v)
+			if total += n; n > maxHeaderLine || total > maxHeaderBytes {
+				return http.StatusBadRequest
+			}
+		}
+	}
+	return 0
+}
+
 func errorText(p any) string {
 	switch p := p.(type) {
 	case error:
@@ -193,6 +216,11 @@ const (
 	frameHeader = 9
 	maxFrame    = 16 << 10
 )
+
+// maxLateBody is how much of a body that nobody wants is read before the response. A response may come before the end of its
+// request (RFC 9113, section 8.1), but some clients, curl 7.88 for one, take the RST_STREAM with NO_ERROR that net/http sends behind it
+// for a failure, and give up the response too.
+const maxLateBody = 256 << 20
 
 // dataSize is the size of n bytes in full DATA frames: into how many pieces a target's response came is chance.
 func dataSize(n int64) int64 { return n + frameHeader*((n+maxFrame-1)/maxFrame) }

@@ -2,6 +2,7 @@ package alb
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -194,6 +196,54 @@ func TestRefusedRequests(t *testing.T) {
 			require.EqualValues(t, len(got), lines[0].SentBytes)
 		})
 	}
+}
+
+// TestLimitsOverHTTP2: the limits of a request's head are those of HTTP/1.1, and each refusal has its line.
+func TestLimitsOverHTTP2(t *testing.T) {
+	tests := []struct {
+		name   string
+		url    int
+		header http.Header
+		want   int
+	}{
+		{"as long as it may be", 16<<10 - len("GET / HTTP/2.0"), nil, 200},
+		{"long request line", 16<<10 - len("GET / HTTP/2.0") + 1, nil, 414},
+		{"very long request line", 100 << 10, nil, 414},
+		{"long header line", 0, http.Header{"A": {strings.Repeat("a", 16<<10)}}, 400},
+		{"large header", 0, http.Header{"A": slices.Repeat([]string{strings.Repeat("a", 8000)}, 9)}, 400},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			b := start(t, Listener{}, nil)
+			client := b.httpsClient(t, true)
+			resp, _ := get(t, client, "https://"+testHost+"/"+strings.Repeat("a", tt.url), tt.header)
+			require.Equal(t, 2, resp.ProtoMajor)
+			require.Equal(t, tt.want, resp.StatusCode)
+			b.hangUp(t, client)
+			lines := b.requests(t)
+			require.Len(t, lines, 1)
+			require.Equal(t, tt.want, lines[0].ELBStatusCode)
+		})
+	}
+}
+
+// TestLargeBodyOverHTTP2: a body that nobody wants is read, and counted, and the next request has the same connection.
+func TestLargeBodyOverHTTP2(t *testing.T) {
+	const size = 5 << 20
+	b := start(t, Listener{}, nil)
+	client := b.httpsClient(t, true)
+	for range 2 {
+		resp, err := client.Post("https://"+testHost+"/", "application/octet-stream", bytes.NewReader(make([]byte, size)))
+		require.NoError(t, err)
+		body, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		require.Equal(t, "alblab ok", string(body))
+		resp.Body.Close()
+	}
+	require.Equal(t, 2, b.hangUp(t, client).Requests)
+	lines := b.requests(t)
+	require.Len(t, lines, 2)
+	require.Greater(t, lines[0].ReceivedBytes, int64(size))
 }
 
 // TestBytesOfAKeptConnection counts two requests on one connection, the first with a body, one of them HEAD.
