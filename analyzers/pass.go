@@ -58,6 +58,8 @@ func (p *Pass) Report(c *correlate.Conn, f Finding) error {
 	if len(f.Causes) == 1 {
 		f.Causes = nil
 	}
+	in := p.run.words
+	f.Message, f.Basis, f.Causes = in.text(f.Message), in.text(f.Basis), in.list(f.Causes)
 	p.run.concluded[c.Index] = true
 	p.count++
 	p.run.add(&f)

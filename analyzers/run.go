@@ -25,6 +25,7 @@ type run struct {
 	all       tallies
 	clients   map[netip.Addr]*clientSum
 	explained map[string]*policy.Explanation
+	words     *interner
 }
 
 type clientSum struct {
@@ -77,7 +78,7 @@ func Judge(ctx context.Context, res *correlate.Result, has map[evidence.Kind]boo
 	r := &run{
 		as: as, has: has, listeners: listeners, examples: examples,
 		concluded: make([]bool, len(res.Conns)), order: map[string]int{},
-		clients: map[netip.Addr]*clientSum{}, explained: map[string]*policy.Explanation{},
+		clients: map[netip.Addr]*clientSum{}, explained: map[string]*policy.Explanation{}, words: newInterner(),
 		report: &Report{Schema: Schema, Connections: len(res.Conns), Targets: len(res.Targets), Result: res},
 	}
 	for i, a := range as {
