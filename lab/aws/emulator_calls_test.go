@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -55,6 +56,14 @@ func told(lines []string, err error) string {
 
 // callsOfBoth are calls that both accounts must answer alike.
 func callsOfBoth() map[string]func(*side) string {
+	all := balancerCalls()
+	maps.Copy(all, aclCalls())
+	maps.Copy(all, logCalls())
+	maps.Copy(all, networkCalls())
+	return all
+}
+
+func balancerCalls() map[string]func(*side) string {
 	none := "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/app/none/0123456789abcdef"
 	return map[string]func(*side) string{
 		"load balancers by name": func(s *side) string {
@@ -131,6 +140,11 @@ func callsOfBoth() map[string]func(*side) string {
 			}
 			return "no tag"
 		},
+	}
+}
+
+func aclCalls() map[string]func(*side) string {
+	return map[string]func(*side) string{
 		"resources by tag": func(s *side) string {
 			o, err := s.tags.GetResources(s.ctx, &resourcegroupstaggingapi.GetResourcesInput{ResourceTypeFilters: []string{"elasticloadbalancing:loadbalancer"},
 				TagFilters: []tagtypes.TagFilter{{Key: sdk.String(aws.TagRun), Values: []string{s.run}}}})
@@ -165,6 +179,11 @@ func callsOfBoth() map[string]func(*side) string {
 			_, err := s.waf.GetLoggingConfiguration(s.ctx, &wafv2.GetLoggingConfigurationInput{ResourceArn: sdk.String(s.acl + "0")})
 			return told(nil, err)
 		},
+	}
+}
+
+func logCalls() map[string]func(*side) string {
+	return map[string]func(*side) string{
 		"log groups": func(s *side) string {
 			o, err := s.logs.DescribeLogGroups(s.ctx, &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: sdk.String("/alblab/")})
 			var lines []string
@@ -188,6 +207,11 @@ func callsOfBoth() map[string]func(*side) string {
 		"events of nobody":    func(s *side) string { return s.filtered("NOTHING", 0) },
 		"events in pages":     func(s *side) string { return s.filtered("", 3) },
 		"events, one by one":  (*side).paged,
+	}
+}
+
+func networkCalls() map[string]func(*side) string {
+	return map[string]func(*side) string{
 		"interfaces": func(s *side) string {
 			_, name, _ := strings.Cut(s.lb, ":loadbalancer/")
 			all, err := s.ec2.NetworkInterfaces(s.ctx, ec2query.Filter{Name: "description", Values: []string{"ELB " + name}})
