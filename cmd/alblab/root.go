@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -61,9 +62,32 @@ func newRoot(a *app) *cobra.Command {
 	root.SetHelpCommandGroupID("about")
 	root.SetCompletionCommandGroupID("about")
 	root.CompletionOptions.HiddenDefaultCmd = false
-	root.SetFlagErrorFunc(usageError)
+	root.SetFlagErrorFunc(flagError)
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", fmt.Sprintf(".FlagUsagesWrapped %d ", columns)))
 	return root
+}
+
+// flagError says of a flag's value what was wanted, where the library would name a function of Go.
+func flagError(cmd *cobra.Command, err error) error {
+	var invalid *pflag.InvalidValueError
+	if !errors.As(err, &invalid) {
+		return usageError(cmd, err)
+	}
+	want := ""
+	switch invalid.GetFlag().Value.Type() {
+	case "int", "int64":
+		want = "a whole number"
+	case "uint", "uint64":
+		want = "a whole number from 0"
+	case "duration":
+		want = "a time like 90m or 26h"
+	default:
+		return usageError(cmd, err)
+	}
+	if errors.Is(err, strconv.ErrRange) {
+		want += ", not so large"
+	}
+	return usageError(cmd, fmt.Errorf("--%s %s: want %s", invalid.GetFlag().Name, invalid.GetValue(), want))
 }
 
 // noEmptyFlag refuses a flag that was given an empty text, as by --out "$DIR" where DIR is not set: it would count as not given.
