@@ -84,9 +84,9 @@ func (a *app) openAWS(l *embedded.Lab, doors []door, f *serveFlags, p *printer) 
 		Delivery: &f.aws.when, Faults: f.aws.unfit, Wall: time.Now, Seed: f.seed, Logger: logger,
 		Modified: func(string) { p.know(l) }, FlowFiles: f.aws.flowFiles,
 	})
-	at, err := net.Listen("tcp", f.aws.addr)
+	at, err := listenAWS(f)
 	if err != nil {
-		return nil, hint(fmt.Errorf("--aws-api: %w", err), "choose another; port 0 is any free one")
+		return nil, err
 	}
 	d := &awsDoor{listener: at, server: &http.Server{
 		Handler: api, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
@@ -96,6 +96,14 @@ func (a *app) openAWS(l *embedded.Lab, doors []door, f *serveFlags, p *printer) 
 		return nil, errors.Join(err, at.Close())
 	}
 	return d, nil
+}
+
+func listenAWS(f *serveFlags) (net.Listener, error) {
+	at, err := net.Listen("tcp", f.aws.addr)
+	if err != nil {
+		return nil, hint(fmt.Errorf("--aws-api: %w", err), "choose another; port 0 is any free one")
+	}
+	return at, nil
 }
 
 // writeOutputs writes the outputs with the endpoints that clients here reach. It does nothing without a file.

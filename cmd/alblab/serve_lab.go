@@ -33,6 +33,9 @@ type door struct {
 func (a *app) serve(ctx context.Context, spec lab.Spec, f *serveFlags) (err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	if err := tryDoors(spec, f); err != nil {
+		return err
+	}
 	p := newPrinter(a, cancel)
 	l, err := embedded.Start(ctx, spec, &embedded.Options{
 		Dir: f.out, WallClock: true, Observe: p.connection, Flow: p.flow, Logger: slog.New(&warner{app: a}),
@@ -111,6 +114,22 @@ func listen(l *embedded.Lab, spec lab.Spec, f *serveFlags) ([]door, error) {
 		}
 	}
 	return doors, nil
+}
+
+// tryDoors finds out whether all ports are free before anything is made: a folder that was begun for nothing would be in the way of
+// the next try.
+func tryDoors(spec lab.Spec, f *serveFlags) error {
+	doors, err := listen(nil, spec, f)
+	for _, d := range doors {
+		err = errors.Join(err, d.gateway.Close())
+	}
+	if err == nil && f.aws.addr != "" {
+		var at net.Listener
+		if at, err = listenAWS(f); err == nil {
+			err = at.Close()
+		}
+	}
+	return err
 }
 
 // finish collects what the lab has, closes it and says where the evidence is. It is all done even if something fails.

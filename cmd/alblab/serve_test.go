@@ -207,6 +207,24 @@ func TestServeCurl(t *testing.T) {
 	require.Equal(t, exitDone, s.end(t), s.errs)
 }
 
+// TestServeBusyPortMakesNothing: the next try may have the same --out.
+func TestServeBusyPortMakesNothing(t *testing.T) {
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer busy.Close()
+	for _, flag := range []string{"--listen", "--aws-api"} {
+		out := filepath.Join(t.TempDir(), "out")
+		args := []string{"serve", "--out", out, "--listen", "127.0.0.1:0", flag, busy.Addr().String()}
+		var stdout, stderr bytes.Buffer
+		require.Equal(t, exitError, run(t.Context(), args, strings.NewReader(""), &stdout, &stderr))
+		require.Contains(t, stderr.String(), "address already in use")
+		require.Empty(t, stdout.String())
+		left, err := os.ReadDir(out)
+		require.NoError(t, err)
+		require.Empty(t, left)
+	}
+}
+
 func TestServeErrors(t *testing.T) {
 	busy, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

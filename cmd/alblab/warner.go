@@ -20,7 +20,11 @@ func (w *warner) Handle(_ context.Context, r slog.Record) error {
 	var b strings.Builder
 	b.WriteString(r.Message)
 	add := func(a slog.Attr) bool {
-		b.WriteString(", " + a.Key + " " + a.Value.String())
+		if a.Key == "error" {
+			b.WriteString(": " + a.Value.String())
+		} else {
+			b.WriteString(", " + a.Key + " " + a.Value.String())
+		}
 		return true
 	}
 	for _, a := range w.attrs {
