@@ -183,8 +183,8 @@ func (c *conn) serveStream(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// checkFields refuses what is larger than the limits of HTTP/1.1's head, which AWS's page does not tie to a version: it returns
-// the status, 0 if all is well.
+// checkFields refuses what is larger than the limits of a head: it returns the status, 0 if all is well. Assumption: they are the
+// same in HTTP/2, since AWS's page ties them to no version, and so are the answers.
 func checkFields(r *http.Request) int {
 	if len(r.Method)+len(r.RequestURI)+len("  HTTP/2.0") > maxRequestLine {
 		return http.StatusRequestURITooLong
@@ -217,7 +217,7 @@ const (
 	maxFrame    = 16 << 10
 )
 
-// maxLateBody is how much of a body that nobody wants is read before the response. A response may come before the end of its
+// maxLateBody is how much of a body that nobody wants is read before the response. Assumption: an ALB does so too. A response may come before the end of its
 // request (RFC 9113, section 8.1), but some clients, curl 7.88 for one, take the RST_STREAM with NO_ERROR that net/http sends behind it
 // for a failure, and give up the response too.
 const maxLateBody = 256 << 20
