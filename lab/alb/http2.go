@@ -217,9 +217,9 @@ const (
 	maxFrame    = 16 << 10
 )
 
-// maxLateBody is how much of a body that nobody wants is read before the response. Assumption: an ALB does so too. A response may come before the end of its
-// request (RFC 9113, section 8.1), but some clients, curl 7.88 for one, take the RST_STREAM with NO_ERROR that net/http sends behind it
-// for a failure, and give up the response too.
+// maxLateBody is how much of a body that nobody wants is read before the response. Assumption: an ALB does so too. A response may
+// come before the end of its request (RFC 9113, section 8.1), but some clients, curl 7.88 for one, take the RST_STREAM with NO_ERROR
+// that net/http sends behind it for a failure, and give up the response too.
 const maxLateBody = 256 << 20
 
 // dataSize is the size of n bytes in full DATA frames: into how many pieces a target's response came is chance.
