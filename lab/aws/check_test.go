@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -157,4 +158,15 @@ func TestHintsOfWrongAddresses(t *testing.T) {
 	_, err = aws.NewClients(c).Describe(t.Context(), "alblab")
 	require.Error(t, err)
 	require.Contains(t, aws.Hint(err), "nobody listens there")
+
+	_, err = os.ReadFile(t.TempDir()) // its error has the methods of a net.Error
+	require.Empty(t, aws.Hint(err))
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = aws.NewClients(c).EC2.FlowLogs(ended)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Empty(t, aws.Hint(err), "an interruption is no trouble of the network")
+	a.api.SetFaults(awsapi.Faults{Errors: 1})
+	_, err = a.cfg.Clients.Describe(t.Context(), "alblab")
+	require.Contains(t, aws.Hint(err), "the service itself failed")
 }

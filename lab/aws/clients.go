@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"strings"
 	"syscall"
 	"time"
@@ -207,7 +208,11 @@ func hintOf(err error) string {
 		return "there are no credentials: run 'aws configure' or 'aws sso login', or set AWS_PROFILE"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "nobody listens there: is 'alblab serve --aws-api' running, and is --endpoint-url or AWS_ENDPOINT_URL meant?"
-	case c == "" && errors.As(err, new(net.Error)):
+	case c == "InternalFailure" || strings.HasPrefix(c, "InternalServ") || c == "InternalError" || c == "ServiceUnavailable":
+		return "the service itself failed, also when it was asked again: wait a minute and run the command again; https://health.aws.amazon.com tells of outages"
+	case errors.Is(err, context.Canceled):
+		return ""
+	case c == "" && (errors.As(err, new(*net.OpError)) || errors.As(err, new(*url.Error))): // not net.Error, which a missing file is as well
 		return "AWS cannot be reached: check the network, the proxy, the region and AWS_ENDPOINT_URL"
 	}
 	return ""

@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -168,6 +169,9 @@ func (o *Outputs) check() error {
 	}
 	if !strings.Contains(o.LoadBalancerARN, ":loadbalancer/") {
 		return fmt.Errorf("reading outputs: load_balancer_arn: %q is no ARN of a load balancer", o.LoadBalancerARN)
+	}
+	if o.RootsPEM != "" && !x509.NewCertPool().AppendCertsFromPEM([]byte(o.RootsPEM)) { // without any it is ACM's
+		return errors.New("reading outputs: roots_pem: no certificate in PEM")
 	}
 	return nil
 }

@@ -52,6 +52,7 @@ func TestReadOutputs(t *testing.T) {
 		{"no port", strings.Replace(plainOutputs, "alb.example:443", "alb.example", 1), "is no host:port"},
 		{"no listener", strings.Replace(plainOutputs, `"listener_arns":{"a"`, `"listener_arns":{"b"`, 1), "listener_arns: a: missing"},
 		{"no ARN", strings.Replace(plainOutputs, "loadbalancer/", "", 1), "no ARN of a load balancer"},
+		{"no roots", strings.Replace(plainOutputs, `"waf":null`, `"waf":null,"roots_pem":"x"`, 1), "roots_pem: no certificate"},
 		{"wrong type", strings.Replace(plainOutputs, `"us-east-1"`, `7`, 1), "region"},
 	}
 	for _, tt := range tests {
