@@ -23,7 +23,7 @@ type awsStatus struct {
 	ExpiresAt time.Time      `json:"expires_at"`
 	Listeners []listenerLine `json:"listeners"`
 	Logs      []logLine      `json:"logs"`
-	Dollars   float64        `json:"dollars_an_hour"`
+	Dollars   float64        `json:"dollars_an_hour"` // 0 for a lab that is not in AWS
 }
 
 type listenerLine struct {
@@ -74,7 +74,10 @@ func awsStatusCommand(a *app) *cobra.Command {
 
 func statusOf(o *aws.Outputs, lb *aws.LoadBalancer) *awsStatus {
 	s := &awsStatus{
-		Schema: "alblab.aws-status/1", RunID: o.RunID, Name: lb.Name, DNSName: lb.DNSName, ExpiresAt: o.ExpiresAt, Dollars: aws.Cost(time.Hour),
+		Schema: "alblab.aws-status/1", RunID: o.RunID, Name: lb.Name, DNSName: lb.DNSName, ExpiresAt: o.ExpiresAt,
+	}
+	if o.InAWS() {
+		s.Dollars = aws.Cost(time.Hour)
 	}
 	for _, l := range lb.Listeners {
 		s.Listeners = append(s.Listeners, listenerLine{l.Port, l.Policy, l.MTLSMode})
@@ -104,7 +107,11 @@ func statusOf(o *aws.Outputs, lb *aws.LoadBalancer) *awsStatus {
 }
 
 func (a *app) printStatus(s *awsStatus) error {
-	fmt.Fprintf(a.out, "%s\n%s\nexpires %s, $%.2f an hour\n\n", s.Name, s.DNSName, s.ExpiresAt.UTC().Format("2006-01-02 15:04 UTC"), s.Dollars)
+	cost := "costs nothing: not in AWS"
+	if s.Dollars > 0 {
+		cost = fmt.Sprintf("$%.2f an hour", s.Dollars)
+	}
+	fmt.Fprintf(a.out, "%s\n%s\nexpires %s, %s\n\n", s.Name, s.DNSName, s.ExpiresAt.UTC().Format("2006-01-02 15:04 UTC"), cost)
 	t := a.newTable("port", "policy", "mtls")
 	for _, l := range s.Listeners {
 		t.AppendRow([]any{l.Port, l.Policy, l.MTLS})

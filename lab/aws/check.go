@@ -38,8 +38,8 @@ type CheckReport struct {
 	Caller  string    `json:"caller"` // ARN
 	Region  string    `json:"region"`
 	Begin   time.Time `json:"begin"`
-	Finish  time.Time `json:"finish"` // planned
-	Dollars float64   `json:"dollars"`
+	Finish  time.Time `json:"finish"`  // planned
+	Dollars float64   `json:"dollars"` // 0 for a lab that is not in AWS
 	Items   []Item    `json:"items"`
 }
 
@@ -98,7 +98,9 @@ func Check(ctx context.Context, cfg sdk.Config, c *Clients, o CheckOptions) (*Ch
 	}
 	k := &checker{CheckOptions: o, cfg: cfg, c: c, r: &CheckReport{Region: c.Region, Begin: o.Clock.Now()}}
 	k.r.Finish = k.r.Begin.Add(o.planned())
-	k.r.Dollars = Cost(o.planned())
+	if o.Outputs == nil || o.Outputs.InAWS() {
+		k.r.Dollars = Cost(o.planned())
+	}
 	k.endpoint()
 	k.region()
 	meant := k.r.Err() == nil // else calls would go where they must not
@@ -127,7 +129,7 @@ func (k *checker) bad(name, hint, format string, args ...any) {
 }
 
 func (k *checker) endpoint() {
-	real := k.Outputs == nil || strings.Contains(k.Outputs.LoadBalancerDNSName, ".amazonaws.com")
+	real := k.Outputs == nil || k.Outputs.InAWS()
 	switch {
 	case k.c.Endpoint == "" && !real && k.Outputs.LoadBalancerDNSName != "":
 		k.bad("endpoint", "--endpoint-url names the API that 'alblab serve --aws-api' has printed",
@@ -302,7 +304,11 @@ func (k *checker) time() {
 			"the run takes %s, there are %s", d.Round(time.Minute), k.Deadline.Sub(k.r.Begin).Round(time.Minute))
 		return
 	}
-	k.good("time", "%s, until %s, about $%.2f", d.Round(time.Minute), stamp(k.r.Finish), k.r.Dollars)
+	cost := "costs nothing: not in AWS"
+	if k.r.Dollars > 0 {
+		cost = fmt.Sprintf("about $%.2f", k.r.Dollars)
+	}
+	k.good("time", "%s, until %s, %s", d.Round(time.Minute), stamp(k.r.Finish), cost)
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }

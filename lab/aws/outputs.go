@@ -176,6 +176,9 @@ func (o *Outputs) check() error {
 	return nil
 }
 
+// InAWS reports whether the lab is a load balancer of AWS's, and costs money: its name says so. The embedded lab's is another.
+func (o *Outputs) InAWS() bool { return strings.Contains(o.LoadBalancerDNSName, ".amazonaws.com") }
+
 // LoadBalancer is the load balancer as logs and metrics name it: app/<name>/<id>, the tail of its ARN.
 func (o *Outputs) LoadBalancer() string { return loadBalancerName(o.LoadBalancerARN) }
 
