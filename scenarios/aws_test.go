@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/netip"
 	"os"
@@ -195,14 +196,43 @@ func (r *awsRun) validate(t *testing.T, ctx context.Context) *scenarios.Report {
 	if err != nil { // what could be judged is still told
 		t.Errorf("%v; %s", err, aws.Hint(err))
 	}
-	from := ""
-	if e := r.config.Clients.Endpoint; e != "" {
-		from = " of " + e + ", not of AWS"
-	}
-	for _, x := range l.Lessons() {
-		t.Logf("learned%s: %s: %s", from, x.Question, x.Answer)
+	if report != nil {
+		report.Endpoint = r.config.Clients.Endpoint
+		for _, x := range l.Lessons() {
+			report.Answers = append(report.Answers, scenarios.Answer{Question: x.Question, Answer: x.Answer})
+		}
+		r.keep(t, report)
 	}
 	return report
+}
+
+// learnedFile has what a run learned, a line each.
+const learnedFile = "learned.txt"
+
+// keep writes evidence, report and what was learned to a folder of this run's own: go test prints nothing of a test that passes unless
+// it is told -v.
+func (r *awsRun) keep(t *testing.T, report *scenarios.Report) {
+	dir := filepath.Join(r.folder.Dir(), "run-"+time.Now().UTC().Format("20060102T150405Z"))
+	require.NoError(t, os.MkdirAll(dir, 0o700))
+	require.NoError(t, report.Save(dir))
+	from := ""
+	if report.Endpoint != "" {
+		from = " of " + report.Endpoint + ", not of AWS"
+	}
+	var b strings.Builder
+	for _, x := range report.Answers {
+		fmt.Fprintf(&b, "learned%s: %s: %s\n", from, x.Question, x.Answer)
+		if x.Embedded != "" && x.Embedded != x.Answer {
+			fmt.Fprintf(&b, "  the embedded lab: %s\n", x.Embedded)
+		}
+	}
+	for i := range report.Scenarios {
+		if v := &report.Scenarios[i]; len(v.Learned) > 0 {
+			fmt.Fprint(&b, v.Story())
+		}
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(dir, learnedFile), []byte(b.String()), 0o600))
+	t.Logf("evidence, report and %s are in %s\n%s", learnedFile, dir, b.String())
 }
 
 // teardown destroys, and reports what is left behind.
@@ -230,6 +260,20 @@ func (r *awsRun) teardown(t *testing.T) {
 	for _, l := range left {
 		t.Errorf("left behind: %s; %s", l.ARN, l.Command)
 	}
+}
+
+// TestRunIsKept: what a run in an account has learned is there to be read after it, though the test has passed.
+func TestRunIsKept(t *testing.T) {
+	f, err := deploy.Open(t.TempDir(), "")
+	require.NoError(t, err)
+	(&awsRun{folder: f}).keep(t, &scenarios.Report{Endpoint: "http://127.0.0.1:4566", Answers: []scenarios.Answer{{Question: "whether", Answer: "yes", Embedded: "no"}}})
+	found, err := filepath.Glob(filepath.Join(f.Dir(), "run-*", learnedFile))
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	text, err := os.ReadFile(found[0])
+	require.NoError(t, err)
+	require.Equal(t, "learned of http://127.0.0.1:4566, not of AWS: whether: yes\n  the embedded lab: no\n", string(text))
+	require.FileExists(t, filepath.Join(filepath.Dir(found[0]), "report.json"))
 }
 
 // TestStages: a stage is skipped by the usual variable.
