@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/alblab/alblab/lab/evidence/capture"
 )
@@ -34,14 +35,14 @@ func questions() []question {
 		{"the flow log's aggregation window at the load balancer's interfaces", "experiment-2", "curl-with-certificate", "records of at most 60 s", window},
 	}
 	for _, w := range []struct{ what, scenario, step, embedded string }{
-		{"no common version", "tls-1-1-refused", "old-client", "hello, then reset, without an alert; tcp-flags 2 in, 22 out"},
-		{"no common suite", "no-common-suite", "rsa-key-exchange-only", "hello, then reset, without an alert; tcp-flags 2 in, 22 out"},
-		{"no common group", "no-common-group", "x25519-only", "hello, then reset, without an alert; tcp-flags 2 in, 22 out"},
-		{"no client certificate, TLS 1.2", "mtls-verify-no-certificate-tls-1-2", "", "hello, then reset, without an alert; tcp-flags 2 in, 22 out"},
-		{"no client certificate, TLS 1.3", "mtls-verify-no-certificate-tls-1-3", "", "hello, then reset, without an alert; tcp-flags 2 in, 22 out"},
-		{"an untrusted client certificate", "mtls-verify-untrusted", "", "hello, then reset, without an alert; tcp-flags 2 in, 22 out"},
+		{"no common version", "tls-1-1-refused", "old-client", "hello, then reset, at once, without an alert; tcp-flags 2 in, 22 out"},
+		{"no common suite", "no-common-suite", "rsa-key-exchange-only", "hello, then reset, at once, without an alert; tcp-flags 2 in, 22 out"},
+		{"no common group", "no-common-group", "x25519-only", "hello, then reset, at once, without an alert; tcp-flags 2 in, 22 out"},
+		{"no client certificate, TLS 1.2", "mtls-verify-no-certificate-tls-1-2", "", "hello, then reset, at once, without an alert; tcp-flags 2 in, 22 out"},
+		{"no client certificate, TLS 1.3", "mtls-verify-no-certificate-tls-1-3", "", "hello, then reset, at once, without an alert; tcp-flags 2 in, 22 out"},
+		{"an untrusted client certificate", "mtls-verify-untrusted", "", "hello, then reset, at once, without an alert; tcp-flags 2 in, 22 out"},
 		{"the client distrusts the server's certificate", "server-distrusted", "tls12", "fin, alert of the client; tcp-flags 3 in, 19 out"},
-		{"plain HTTP on the TLS port", "plain-http", "", "reset without a hello, without an alert; tcp-flags 2 in, 22 out"},
+		{"plain HTTP on the TLS port", "plain-http", "", "reset without a hello, at once, without an alert; tcp-flags 2 in, 22 out"},
 	} {
 		all = append(all, question{"alert, FIN or RST, and flags: " + w.what, w.scenario, w.step, w.embedded, onTheWire})
 	}
@@ -135,11 +136,23 @@ func verifyStatus(_ *judgement, p *pair) string {
 	return cmp.Or(p.conn.ConnLog.VerifyStatus, "-")
 }
 
+// patience is how long the load balancer waited after the client's last data: s2n-tls waits for 10 to 30 s after an error, unless the
+// application does the waiting (its usage guide, "blinding").
+func patience(d time.Duration) string {
+	if d < time.Second {
+		return "at once"
+	}
+	return fmt.Sprintf("after %.0f s", d.Seconds())
+}
+
 // onTheWire says how the load balancer ended the connection: from the packets if there are any, and the flow log's flags.
 func onTheWire(_ *judgement, p *pair) string {
 	var words []string
 	if c := p.conn.Capture; c != nil {
 		words = append(words, ending(p.conn))
+		if c.EndedBy == capture.SideServer && !c.FromClient.DataEnd.IsZero() {
+			words = append(words, patience(c.Ended.Sub(c.FromClient.DataEnd)))
+		}
 		a, by := c.Alert()
 		switch {
 		case a == nil:

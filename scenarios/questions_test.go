@@ -3,6 +3,7 @@ package scenarios
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -50,4 +51,10 @@ func TestQuestions(t *testing.T) {
 	for _, q := range questions() {
 		assert.Equal(t, q.embedded, got[q.text], q.text)
 	}
+}
+
+// TestPatience: whether a load balancer holds a refused client back is one of the questions.
+func TestPatience(t *testing.T) {
+	require.Equal(t, "at once", patience(40*time.Millisecond))
+	require.Equal(t, "after 17 s", patience(17*time.Second+200*time.Millisecond))
 }
