@@ -122,8 +122,8 @@ func TestConnectionTableReadsSamples(t *testing.T) {
 			require.True(t, strings.HasPrefix(line, row["time"]+" "))
 		}
 	}
-	// Validity is two fields of the record, line number none; otherwise each field has its column.
-	require.Equal(t, reflect.TypeFor[connlog.Record]().NumField()-2, len(tb.names))
+	// Validity is two fields of the record; line number and what says that a line is partial are none. Otherwise each field has its column.
+	require.Equal(t, reflect.TypeFor[connlog.Record]().NumField()-3, len(tb.names))
 	require.Equal(t, "s3://logs/connection/AWSLogs/111122223333/elasticloadbalancing/us-east-1", tb.path)
 }
 
