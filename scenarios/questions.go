@@ -150,10 +150,11 @@ func onTheWire(_ *judgement, p *pair) string {
 	var words []string
 	if c := p.conn.Capture; c != nil {
 		words = append(words, ending(p.conn))
-		if c.EndedBy == capture.SideServer && !c.FromClient.DataEnd.IsZero() {
+		a, by := c.Alert()
+		ofClient := a != nil && by != capture.SideServer // then it is the client who ended it, whoever's FIN came first
+		if !ofClient && c.EndedBy == capture.SideServer && !c.FromClient.DataEnd.IsZero() {
 			words = append(words, patience(c.Ended.Sub(c.FromClient.DataEnd)))
 		}
-		a, by := c.Alert()
 		switch {
 		case a == nil:
 			words = append(words, "without an alert")
