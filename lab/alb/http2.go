@@ -26,15 +26,19 @@ const maxStreams = 128
 // sends GOAWAY, ends nothing else.
 func (c *conn) serveHTTP2() {
 	w := &h2Conn{c: c, over: make(chan struct{})}
+	late := &lateBodies{of: map[*http.ResponseController]bool{}}
 	srv := &http.Server{
-		Handler:        http.HandlerFunc(c.serveStream),
+		Handler:        http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { c.serveStream(w, r, late) }),
 		Protocols:      new(http.Protocols),
 		MaxHeaderBytes: 4 * maxHeaderBytes, // beyond that net/http ends the connection; below checkFields answers
 		HTTP2:          &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		ErrorLog:       log.New(io.Discard, "", 0), // its complaints are about clients; panics do not come here
 	}
 	srv.Protocols.SetUnencryptedHTTP2(true) // the engine has taken the encryption off
-	c.t.setIdle(func() { go srv.Shutdown(c.lb.ctx) })
+	c.t.setIdle(func() {
+		late.end()
+		go srv.Shutdown(c.lb.ctx)
+	})
 	srv.Serve(&oneConn{conn: w, addr: c.t.LocalAddr()})
 	<-w.over
 	c.finish(w.ended())
@@ -117,8 +121,36 @@ func (l *oneConn) Accept() (net.Conn, error) {
 func (l *oneConn) Close() error   { return nil }
 func (l *oneConn) Addr() net.Addr { return l.addr }
 
+// lateBodies are the requests in hand, whose bodies may still be to come.
+type lateBodies struct {
+	mu sync.Mutex
+	of map[*http.ResponseController]bool
+}
+
+// add puts a request in, until gone is called.
+func (l *lateBodies) add(w http.ResponseWriter) (gone func()) {
+	rc := http.NewResponseController(w)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.of[rc] = true
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.of, rc)
+	}
+}
+
+// end lets those who wait for the rest of a body wait no more.
+func (l *lateBodies) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for rc := range l.of {
+		rc.SetReadDeadline(past)
+	}
+}
+
 // serveStream answers one request.
-func (c *conn) serveStream(w http.ResponseWriter, r *http.Request) {
+func (c *conn) serveStream(w http.ResponseWriter, r *http.Request, late *lateBodies) {
 	defer func() {
 		// net/http would write a handler's panic to its log and go on.
 		if p := recover(); p != nil && p != http.ErrAbortHandler {
@@ -129,6 +161,7 @@ func (c *conn) serveStream(w http.ResponseWriter, r *http.Request) {
 	}()
 	c.t.work()
 	defer c.t.rest()
+	defer late.add(w)()
 	x := c.newExchange(r, "HTTP/2.0", h2Headers(r))
 	body := &requestBody{body: r.Body, t: c.t, length: r.ContentLength}
 	r.Body = body
@@ -146,6 +179,10 @@ func (c *conn) serveStream(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body.discard(maxLateBody)
+	if body.timedOut() { // as in HTTP/1.1: the client's body did not come within the idle timeout
+		resp.discard()
+		resp = x.page(http.StatusRequestTimeout)
+	}
 	status := resp.status
 	if resp.tunnel != nil { // a target cannot upgrade h2
 		resp.tunnel.Close()

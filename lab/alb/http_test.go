@@ -374,6 +374,46 @@ func TestHalfARequest(t *testing.T) {
 	}
 }
 
+// TestHalfARequestOverHTTP2: 408 where the client stops within its body, and the connection ends.
+func TestHalfARequestOverHTTP2(t *testing.T) {
+	b := start(t, Listener{}, nil)
+	client := b.httpsClient(t, true)
+	body, w := io.Pipe()
+	defer w.Close()
+	type answer struct {
+		resp *http.Response
+		err  error
+	}
+	got := make(chan answer, 1)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		resp, err := client.Post("https://"+testHost+"/", "text/plain", body)
+		got <- answer{resp, err}
+	}()
+	_, err := w.Write([]byte("abc"))
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { // the load balancer waits for the rest
+		b.lb.mu.Lock()
+		defer b.lb.mu.Unlock()
+		for t := range b.lb.conns {
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			return t.busy > 0 && t.waiting > 0
+		}
+		return false
+	}, 20*time.Second, time.Millisecond)
+	b.advanceUntil(t, time.Second, done)
+	a := <-got
+	require.NoError(t, a.err)
+	require.Equal(t, http.StatusRequestTimeout, a.resp.StatusCode)
+	a.resp.Body.Close()
+	require.NoError(t, b.wait(t).Err)
+	lines := b.requests(t)
+	require.Len(t, lines, 1)
+	require.Equal(t, 408, lines[0].ELBStatusCode)
+}
+
 // arrived waits until the load balancer has read n bytes of its one client.
 func (b *bench) arrived(t testing.TB, n int) {
 	require.Eventually(t, func() bool {
