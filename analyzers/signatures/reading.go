@@ -195,10 +195,14 @@ func readFailedFlow(s *shape, l analyzers.Listener) reading {
 	case s.serverReset() && !s.serverFIN() && s.clientReset() && knownNotToVerify(l):
 		// Whoever is reset sends no reset, and no FIN; both have one if packets crossed, or came in another order. Which was first the
 		// sizes do not show. Without client certificates a load balancer has hardly a reason left to refuse after its own flight.
-		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Likely, fits: slices.Concat(leftByClient, later(l, false))}
+		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Likely, fits: slices.Concat(leftByClient, later(l, false)), tail: bothReset}
 	case s.serverReset() && !s.serverFIN(): // a RST behind a FIN answers what came too late
 		doubt := s.clientFIN() || s.clientReset()
-		return reading{stage: analyzers.StageRefusedLater, sure: sureUnless(doubt), fits: later(l, doubt)}
+		r := reading{stage: analyzers.StageRefusedLater, sure: sureUnless(doubt), fits: later(l, doubt)}
+		if s.clientReset() {
+			r.tail = bothReset
+		}
+		return r
 	case s.flags && s.lasted():
 		return reading{stage: analyzers.StageClosedByOther, sure: analyzers.Likely, fits: slices.Concat(silentByClient, later(l, false))}
 	case s.flags: // the client's end alone: its alert, or its patience
@@ -220,6 +224,9 @@ func readFailedUnanswered(s *shape) reading {
 	}
 	return reading{stage: analyzers.StageFirstFlight, sure: analyzers.Likely, fits: refusedOrClosed}
 }
+
+// bothReset is the remark on a connection of which neither log says who ended it.
+const bothReset = ", and both ends reset it: who was first this does not show"
 
 // knownNotToVerify says that the listener's mode is known, and that it demands no certificate.
 func knownNotToVerify(l analyzers.Listener) bool { return l.MTLS != "" && l.MTLS != "verify" }

@@ -52,9 +52,9 @@ func (m *MixResult) Goals() []Goal {
 		if !m.AlertClose {
 			words := "stage"
 			if n := v["d"].Tied; n > 0 {
-				words = fmt.Sprintf("stage, but for %d that both ends reset (%d of them right)", n, v["d"].TiedRight)
+				words = fmt.Sprintf("stage (of %d that both ends reset, %d only in a set of two stages)", n, v["d"].TiedInSet)
 			}
-			add("d", words, 1, v["d"].StageRightUntied())
+			add("d", words, 1, v["d"].StageRightOrInSet())
 		}
 		add("d", "causes that have a code of their own", 1, share(v["d"].CodedExact, v["d"].Coded))
 		add("e", "stage", 1, v["e"].StageRight())

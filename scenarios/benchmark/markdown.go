@@ -195,8 +195,8 @@ const pageTail = `## What the views cannot do
 - **(e)** cannot look into TLS 1.3: a missing certificate and a broken message, an alert about the server's certificate and any other, are sets. A half-open
   scan and a client whose ACK was lost before its own reset are one too. Where flow records were skipped, the capture has them all.
 - Who was first where **both ends sent a reset** neither a flow log nor the connection log says: whoever is reset sends none, so packets crossed or came
-  in another order. (d) then takes the client's for the first, unless the listener demands a certificate; on paths that are bad enough it is wrong at times, so that
-  its goal for the stage is set without these connections; the column counts them.
+  in another order. (d) then says so, takes the client's for the first, unless the listener demands a certificate, and names the causes of both stages. Its goal
+  for the stage counts such a connection as right where the truth is in that set; the column counts only the stage that was named first.
   Of a session that the log calls good it then says that the client may have asked for renegotiation; sessions that a client resets on a bad path are not
   counted among the causes with a code.
 - What flow logs skip (SKIPDATA) is gone: no goal is set there but that nothing wrong is claimed.

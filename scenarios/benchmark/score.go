@@ -27,8 +27,8 @@ type Score struct {
 	// connection log (Success, Failed:ClientCert...); and how many of them were named exactly.
 	Clear, ClearExact, Coded, CodedExact int
 	// Tied are the failed connections that both ends reset after the load balancer's flight, which it did not close: no log says who was
-	// first. TiedRight are those of them whose stage was claimed rightly.
-	Tied, TiedRight int
+	// first. TiedInSet are those of them whose stage was not claimed rightly, but in doubt, with the truth among the causes named.
+	Tied, TiedInSet int
 	// Overclaims are single causes that a flow log cannot show, claimed from it.
 	Overclaims int
 	// Unexplained are findings on connections that nobody made, by their stage.
@@ -88,9 +88,9 @@ func (s *Score) StageRight() float64 {
 	return share(right, all)
 }
 
-// StageRightUntied is StageRight without the connections that are Tied.
-func (s *Score) StageRightUntied() float64 {
-	right, all := -s.TiedRight, -s.Tied
+// StageRightOrInSet is StageRight with the connections that are TiedInSet among the right ones.
+func (s *Score) StageRightOrInSet() float64 {
+	right, all := s.TiedInSet, 0
 	for truth, claims := range s.Stages {
 		right += claims[truth]
 		for _, n := range claims {
@@ -204,8 +204,8 @@ func (s *Score) judge(t *truth, c *correlate.Conn, f *analyzers.Finding) {
 	s.stage(t.stage, f.Stage)
 	if tied(t, c) {
 		s.Tied++
-		if f.Stage == t.stage {
-			s.TiedRight++
+		if f.Stage != t.stage && f.Certainty != analyzers.Certain && slices.Contains(f.Causes, t.cause) {
+			s.TiedInSet++
 		}
 	}
 	if f.Stage != t.stage {

@@ -53,33 +53,49 @@ func TestScore(t *testing.T) {
 	require.Fail(t, "no such goal")
 }
 
-// TestTied: of connections that both ends reset nobody knows who was first; the goal leaves them out, and says how many they were.
+// TestTied: of connections that both ends reset no log tells who was first. The goal takes a stage that was named second for right, but
+// only in doubt and with the truth among the causes; and of no other connection.
 func TestTied(t *testing.T) {
 	start := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 	server := netip.MustParseAddrPort("10.0.1.10:443")
-	var truths []*truth
-	rep := &analyzers.Report{Result: &correlate.Result{}}
-	for i, flags := range []int{6, 2, 3} { // the client's: reset, nothing of its own, closed
-		client := netip.AddrPortFrom(netip.MustParseAddr("203.0.113.10"), uint16(40000+i))
-		conn := &correlate.Conn{Client: client, Server: server, Start: start, End: start, In: correlate.Flow{Flags: flags}, Out: correlate.Flow{Flags: 22}}
-		rep.Result.Conns = append(rep.Result.Conns, conn)
-		found := analyzers.StageRefusedLater
-		if i == 0 {
-			found = analyzers.StageClosedByOther
+	both := []string{signatures.ClosedByClient, signatures.RefusedLater}
+	for _, x := range []struct {
+		name  string
+		flags int // the client's
+		sure  analyzers.Certainty
+		set   []string
+		inSet int
+		goal  string
+	}{
+		{"in doubt, in the set", 6, analyzers.Likely, both, 1, "(d) stage (of 1 that both ends reset, 1 only in a set of two stages): 1.0000, goal 1: met"},
+		{"certain, and wrong", 6, analyzers.Certain, both, 0, "(d) stage (of 1 that both ends reset, 0 only in a set of two stages): 0.5000, goal 1: missed"},
+		{"not in the set", 6, analyzers.Likely, []string{signatures.ClosedByClient}, 0, "(d) stage (of 1 that both ends reset, 0 only in a set of two stages): 0.5000, goal 1: missed"},
+		{"the client reset nothing", 2, analyzers.Likely, both, 0, "(d) stage: 0.5000, goal 1: missed"},
+		{"the client closed", 3, analyzers.Likely, both, 0, "(d) stage: 0.5000, goal 1: missed"},
+	} {
+		var truths []*truth
+		rep := &analyzers.Report{Result: &correlate.Result{}}
+		for i := range 2 { // one that is plain and right, and the one that is asked about
+			client := netip.AddrPortFrom(netip.MustParseAddr("203.0.113.10"), uint16(40000+i))
+			conn := &correlate.Conn{Client: client, Server: server, Start: start, End: start, In: correlate.Flow{Flags: 2}, Out: correlate.Flow{Flags: 22}}
+			f := &analyzers.Finding{Conn: conn, Signature: signatures.RefusedLater, Stage: analyzers.StageRefusedLater, Certainty: analyzers.Certain}
+			if i == 1 {
+				conn.In.Flags = x.flags
+				f = &analyzers.Finding{Conn: conn, Signature: x.set[0], Stage: analyzers.StageClosedByOther, Certainty: x.sure, Causes: x.set}
+			}
+			rep.Result.Conns, rep.Findings = append(rep.Result.Conns, conn), append(rep.Findings, f)
+			truths = append(truths, &truth{client: client, port: 443, start: start, stage: analyzers.StageRefusedLater, cause: signatures.RefusedLater})
 		}
-		rep.Findings = append(rep.Findings, &analyzers.Finding{Conn: conn, Signature: signatures.RefusedLater, Stage: found})
-		truths = append(truths, &truth{client: client, port: 443, start: start, stage: analyzers.StageRefusedLater, cause: signatures.RefusedLater})
-	}
-	m := &MixResult{Name: "tied", Views: newScores()}
-	for _, s := range m.Views {
-		if s.View == "d" {
-			s.add(truths, rep)
-			require.Equal(t, 1, s.Tied)
-			require.Zero(t, s.TiedRight)
-			require.InDelta(t, 2./3, s.StageRight(), 1e-9)
+		m := &MixResult{Name: "tied", Views: newScores()}
+		for _, s := range m.Views {
+			if s.View == "d" {
+				s.add(truths, rep)
+				require.Equal(t, x.inSet, s.TiedInSet, x.name)
+				require.InDelta(t, 0.5, s.StageRight(), 1e-9, "the column hides nothing")
+			}
 		}
+		require.Contains(t, goals(m), x.goal, x.name)
 	}
-	require.Contains(t, goals(m), "(d) stage, but for 1 that both ends reset (0 of them right): 1.0000, goal 1: met")
 }
 
 // TestOddCalls: a call on a good path that went wrong is a missed goal.

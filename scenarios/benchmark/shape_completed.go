@@ -45,6 +45,7 @@ func distrust(v wire.Version) func(*generator, *deed) {
 	return func(g *generator, d *deed) {
 		completed(v, "http/1.1")(g, d)
 		d.distrust = true
+		demanded(g, d)
 		d.is(analyzers.StageClosedByOther, signatures.ServerCertificateDistrusted)
 		if v == wire.TLS13 {
 			d.hidden() // its alert is encrypted

@@ -38,7 +38,18 @@ func quit(when clients.Quit, by wire.Ending, stage analyzers.Stage, cause string
 		if when != clients.QuitConnect && g.IntN(2) == 0 {
 			d.profile.MaxVersion = wire.TLS12
 		}
+		if when == clients.QuitFlight {
+			demanded(g, d)
+		}
 		d.is(stage, cause)
+	}
+}
+
+// demanded sends some of those who leave after the load balancer's flight to a listener that demands a certificate: its mode alone must
+// not tell who ended a connection.
+func demanded(g *generator, d *deed) {
+	if g.mix.catalogue && g.IntN(4) == 0 {
+		d.listener = verify
 	}
 }
 
