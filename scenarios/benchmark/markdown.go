@@ -20,7 +20,7 @@ later, completed, closed by the client) and the **cause**. A label is checked ag
 load balancer or an analyzer thought of it. The mix leans to what is hard to tell apart: it is no real load balancer's, so shares
 of right answers say nothing about how often a real one's failures have which cause.
 
-Views, each with the listener's policy and mutual-TLS mode known:
+Views, each with the listener's policy and mutual-TLS mode, and the load balancer's idle timeout, known:
 
 `
 
@@ -199,6 +199,9 @@ const pageTail = `## What the views cannot do
   for the stage counts such a connection as right where the truth is in that set; the column counts only the stage that was named first.
   Of a session that the log calls good it then says that the client may have asked for renegotiation; sessions that a client resets on a bad path are not
   counted among the causes with a code.
+- What is left out, and why: a client that resets within its hello comes on good paths only, since a reset does not wait for data that was lost, and nobody
+  could say whether there was any. On a bad path the cause of a client that resets, or that sent nothing, is not counted as visible in clear: who ended it shows
+  only if all of its few packets came. Where a load balancer refuses with an alert and a FIN nobody asks for renegotiation, as sessions end so there too.
 - What flow logs skip (SKIPDATA) is gone: no goal is set there but that nothing wrong is claimed.
 
 What a real load balancer does may differ from the embedded lab where its behaviour is an assumption ([fidelity.md](fidelity.md)).

@@ -14,7 +14,8 @@ const (
 const kernelWords = `## On a real kernel
 
 Measured %s. Everything above was carried out by clients and TCP stacks of ours. Here other people's programs call, and the TCP is the Linux
-kernel's: %s. Truth is what each was told to do, its exit code, and the list of connections that the load balancer accepted.
+kernel's: %s. Truth is what each was told to do, its exit code, and the list of connections that the load balancer accepted; of programs
+that open as many as they like (Chromium, ab, slowhttptest, Java) also whether anything came on a connection, and whether its handshake was completed.
 
 `
 
