@@ -248,11 +248,15 @@ func (g *generator) goodCertificates() []pki.Kind {
 }
 
 // brokenFlight is a client whose messages after the load balancer's flight arrive damaged.
-func brokenFlight(_ *generator, d *deed) {
+func brokenFlight(g *generator, d *deed) {
 	d.profile = clients.Curl()
 	d.profile.MaxVersion = wire.TLS12
 	d.manner = &clients.Manner{Damage: 2}
 	d.is(analyzers.StageRefusedLater, signatures.RefusedLater)
+	if g.mix.catalogue && g.IntN(2) == 0 { // with mutual TLS and a good certificate it looks like one that was refused
+		d.listener, d.cert = verify, pki.KindGoodECDSA
+		d.hidden()
+	}
 }
 
 // overTheEdge is a refused or completed client whose connection is cut in two by the end of a flow-log window.
