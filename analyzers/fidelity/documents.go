@@ -19,12 +19,14 @@ import (
 // attempts are the clients' own view: paired by scenario and step, whenever they were.
 func (r *reader) attempts() ([]entry, error) {
 	endpoint := regexp.MustCompile(`connection to \S+`)
+	echo := newEcho(r)
 	return collect(r, evidence.KindAttempts, documents, func(d document) (entry, int, bool) {
 		scenario, _ := d.value["scenario"].(string)
 		if r.common != nil && !r.common[scenario] {
 			return entry{}, 0, false
 		}
 		e := entry{group: fmt.Sprint(scenario, " ", d.value["step"])}
+		lengths := ""
 		for _, f := range flat(d.value) {
 			switch name := f.name; {
 			case name == "time":
@@ -33,8 +35,14 @@ func (r *reader) attempts() ([]entry, error) {
 				f.reason = byAddress
 			case name == "hello":
 				f.reason = byChance
-			case strings.HasPrefix(name, "responses[].header."), strings.HasSuffix(name, ".length"), strings.HasSuffix(name, ".body"):
-				f.reason = byName
+			case name == "responses[].header.Date[]":
+				f.reason = byTime
+			case name == "responses[].body": // before the others: fields come in order
+				if body := echo.fold(f.value); body != f.value {
+					f.value, lengths = body, byName
+				}
+			case name == "responses[].header.Content-Length[]", name == "responses[].length":
+				f.reason = lengths
 			case name == "words" || name == "lines[]":
 				f.value = endpoint.ReplaceAllString(f.value, "connection to HOST")
 			}
@@ -47,7 +55,7 @@ func (r *reader) attempts() ([]entry, error) {
 // waf are the records of AWS WAF (docs.aws.amazon.com/waf/latest/developerguide/logging-fields.html).
 func (r *reader) waf() ([]entry, error) {
 	reasons := map[string]string{
-		"timestamp": byTime, "webaclId": byID, "httpSourceId": byID, "httpRequest.clientIp": byAddress, "httpRequest.country": byAddress,
+		"timestamp": byTime, "webaclId": byID, "httpSourceId": byID, "httpRequest.clientIp": byAddress, "httpRequest.country": byPlace,
 		"httpRequest.requestId": byID, "httpRequest.host": byName, "httpRequest.headers.host": byName,
 	}
 	return collect(r, evidence.KindWAF, waflog.Records, func(rec *waflog.Record) (entry, int, bool) {

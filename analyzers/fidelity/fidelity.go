@@ -96,8 +96,9 @@ type Example struct {
 }
 
 // Unexplained is the number of fields and of records that differ without a reason. A kind of evidence that one bundle lacks
-// counts as one.
+// counts as one, and so does each damaged record: what it says is not compared.
 func (r *Report) Unexplained() (fields, records int) {
+	records = r.A.Damaged + r.B.Damaged
 	for _, k := range r.Kinds {
 		if k.Missing != "" {
 			records++

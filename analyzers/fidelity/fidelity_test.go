@@ -123,6 +123,10 @@ func TestDifferences(t *testing.T) {
 		{"another count of one that completed", "flow.log", " 8 5200 ", " 9 6200 ", "flow", "packets", 0, 0, ""},
 		{"another status", "connection.log", "Failed:UnmappedConnectionError", "Failed:ClientCertUntrusted", "connection", "tls_verify_status", 3, 0, ""}, // and the finding that rests on it,
 		{"no key exchange", "connection.log", " x25519 ", " - ", "connection", "tls_keyexchange", 1, 0, "a"},
+		{"a latency where nothing was agreed", "connection.log", ` - - - "-" - - Failed`, ` - - 0.004 "-" - - Failed`, "connection", "tls_handshake_latency", 1, 0, ""},
+		{"no latency", "connection.log", " 0.004 ", " - ", "connection", "tls_handshake_latency", 1, 0, "a"},
+		{"another latency", "connection.log", " 0.004 ", " 0.005 ", "connection", "tls_handshake_latency", 0, 0, ""},
+		{"no address of the node", "connection.log", " 172.31.4.9\n", " -\n", "connection", "node_ip", 1, 0, "a"},
 		{"fewer counted than by the embedded lab", "metrics.json", "[1]", "[0]", "metrics", "AWS/ApplicationELB ClientTLSNegotiationErrorCount by LoadBalancer", 1, 0, ""},
 		{"strangers counted too", "metrics.json", "[1]", "[7]", "metrics", "AWS/ApplicationELB ClientTLSNegotiationErrorCount by LoadBalancer", 0, 0, ""},
 		{"another end", "attempts.jsonl", `"exit":35`, `"exit":56`, "attempts", "exit", 1, 0, ""},
@@ -165,6 +169,17 @@ func TestStrangersAreLeftOut(t *testing.T) {
 	fields, records := r.Unexplained()
 	require.Zero(t, fields+records)
 	require.NotZero(t, r.B.Background)
+}
+
+// TestDamage: what cannot be read cannot be the same.
+func TestDamage(t *testing.T) {
+	b := account().files()
+	b["connection.log"] += "damaged\n"
+	r, err := fidelity.Compare(context.Background(), open(t, embedded().files()), open(t, b), nil)
+	require.NoError(t, err)
+	require.Equal(t, 1, r.B.Damaged)
+	fields, records := r.Unexplained()
+	require.Equal(t, [2]int{0, 1}, [2]int{fields, records})
 }
 
 func TestMissingKind(t *testing.T) {

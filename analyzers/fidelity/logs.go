@@ -88,7 +88,7 @@ func (r *reader) requests() ([]entry, error) {
 			{"request", request, ""}, {"user_agent", rec.UserAgent, ""}, {"ssl_cipher", rec.SSLCipher, ""}, {"ssl_protocol", rec.SSLProtocol, ""},
 			{"target_group_arn", rec.TargetGroupARN, byID}, {"trace_id", rec.TraceID, byID}, {"domain_name", rec.DomainName, byName},
 			{"chosen_cert_arn", rec.ChosenCertARN, byID}, {"matched_rule_priority", rec.MatchedRulePriority, ""},
-			{"request_creation_time", rec.RequestCreationTime.Format(time.RFC3339Nano), byTime},
+			{"request_creation_time", stamp(rec.RequestCreationTime), byTime},
 			{"actions_executed", rec.ActionsExecuted, ""}, {"redirect_url", rec.RedirectURL, ""}, {"error_reason", rec.ErrorReason, ""},
 			{"target:port_list", rec.TargetPortList, byAddress}, {"target_status_code_list", rec.TargetStatusCodeList, ""},
 			{"classification", rec.Classification, ""}, {"classification_reason", rec.ClassificationReason, ""},
@@ -115,6 +115,13 @@ func (r *reader) withoutHost(request string) (text string, port int) {
 	port, _ = strconv.Atoi(u.Port())
 	u.Host = "HOST:" + r.port(port)
 	return method + " " + u.String() + " " + version, port
+}
+
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Format(time.RFC3339Nano)
 }
 
 func seconds(d time.Duration) string {

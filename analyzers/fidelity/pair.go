@@ -105,7 +105,7 @@ func (c *counter) list() []Field {
 	return out
 }
 
-// compare compares two partners. A reason on either side excuses a difference.
+// compare compares two partners. A reason on either side excuses a difference of values, not that one has none.
 func (c *counter) compare(a, b *entry) {
 	for _, fa := range a.fields {
 		fb := field{name: fa.name}
@@ -132,6 +132,7 @@ func (c *counter) one(a, b *entry, fa, fb field) {
 		f.Same++
 		return
 	case reason == byOthers && !moreCounted(fa, fb):
+	case (fa.value == "" || fb.value == "") && reason != byPlace:
 	case reason != "":
 		f.Expected++
 		f.Reason = reason

@@ -22,9 +22,10 @@ func fidelityCommand(a *app) *cobra.Command {
 		Short: "Compare two bundles of the same run, field by field",
 		Long: `Compare two bundles of the same run, usually one of the embedded lab and one of
 an AWS account: what is the same, what differs, what only one has. Addresses,
-times and identifiers differ as they must and are counted apart. Scenarios that
-only one of the labs could run are left out and named. A run of more labs than
-one has a bundle for each, lab-2 and so on, and they are compared one by one.
+times and identifiers differ as they must and are counted apart; that only one
+has a value, or that a record is damaged, is a difference without a reason.
+Scenarios that only one of the labs could run are left out and named. A run of
+more labs than one has a bundle for each, lab-2 and so on, compared one by one.
 
 Exit code: 0 if all that differs is explained, 1 if not, 2 if a bundle cannot be
 read.`,
@@ -98,7 +99,12 @@ func (a *app) printFidelity(r *fidelity.Report, names []string) error {
 	fields, records := r.Unexplained()
 	verdict := a.paint(text.FgGreen, "all that differs is explained")
 	if fields+records > 0 {
-		verdict = a.paint(text.FgRed, fmt.Sprintf("unexplained: %s, %s without a partner", plural(fields, "field"), plural(records, "record")))
+		damaged := r.A.Damaged + r.B.Damaged
+		words := fmt.Sprintf("unexplained: %s, %s without a partner", plural(fields, "field"), plural(records-damaged, "record"))
+		if damaged > 0 {
+			words += fmt.Sprintf(", %s", plural(damaged, "damaged record"))
+		}
+		verdict = a.paint(text.FgRed, words)
 	}
 	_, err := fmt.Fprintf(a.out, "\n%s\n", verdict)
 	return err

@@ -43,6 +43,7 @@ func TestFidelityOfTheSDKPath(t *testing.T) {
 		r, err := fidelity.Compare(t.Context(), here.Bundles[i], there.Bundles[i], &fidelity.Options{Analyzers: signatures.All()})
 		require.NoError(t, err)
 		require.Empty(t, r.ScenariosB)
+		require.Zero(t, r.A.Damaged+r.B.Damaged)
 		compared += r.Scenarios
 		kinds := map[string]fidelity.Kind{}
 		for _, k := range r.Kinds {
