@@ -3,6 +3,7 @@ package scenarios
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/alblab/alblab/analyzers/correlate"
@@ -28,9 +29,11 @@ func (j *judgement) client(a *attempt, w *ClientWant) {
 	accept(j, FactClient, "protocol", w.ALPN, o.ALPN)
 	accept(j, FactClient, "exit code", w.Exit, a.Attempt.Exit)
 	accept(j, FactClient, "number of CA names", w.CANames, len(a.Attempt.CertificateAuthorities))
+	// A relay, as 'alblab serve' makes one for each listener, has another port than the listener.
+	called := strings.NewReplacer("<host>", j.carrier.endpoint.Host, "<port>", strconv.Itoa(int(a.Attempt.Remote.Port())))
 	words := slices.Clone(w.Words)
 	for i := range words {
-		words[i] = strings.ReplaceAll(words[i], "<host>", j.carrier.endpoint.Host)
+		words[i] = called.Replace(words[i])
 	}
 	accept(j, FactClient, "words", words, a.Attempt.Words)
 	wanted := 0

@@ -243,3 +243,17 @@ func TestAssumed(t *testing.T) {
 	c.endpoint.Kind = "embedded"
 	require.Equal(t, Fail, j.sort(s.verdict(Pass, "")).Verdict)
 }
+
+// TestWordsOverRelay: curl names the port that it called, which a relay in front of the listener has chosen.
+func TestWordsOverRelay(t *testing.T) {
+	j := &judgement{carrier: &carrier{endpoint: lab.Endpoint{Host: "lab.example"}}}
+	a := &attempt{step: &Step{}, port: 443}
+	a.Attempt.Remote = netip.MustParseAddrPort("127.0.0.1:8443")
+	a.Attempt.Words = "OpenSSL SSL_connect: Connection reset by peer in connection to lab.example:8443"
+	j.client(a, &ClientWant{Words: resetWords})
+	require.Empty(t, j.reasons)
+	a.Attempt.Words = strings.Replace(a.Attempt.Words, "8443", "443", 1)
+	j.client(a, &ClientWant{Words: resetWords})
+	require.Len(t, j.reasons, 1)
+	require.Contains(t, j.reasons[0].Wanted, "lab.example:8443")
+}

@@ -63,7 +63,7 @@ func both(changes ...func(*clients.Profile)) func(*clients.Profile) {
 
 // resetWords are curl's words for a reset during the handshake, by version of OpenSSL and curl.
 var resetWords = []string{
-	"OpenSSL SSL_connect: Connection reset by peer in connection to <host>:443",
+	"OpenSSL SSL_connect: Connection reset by peer in connection to <host>:<port>",
 	"Recv failure: Connection reset by peer",
 }
 

@@ -56,7 +56,7 @@ type ClientWant struct {
 	Status   []int // of each response
 	Body     string
 	Server   string   // header of each response
-	Words    []string // what curl would have said, with "<host>" for the name that was called
+	Words    []string // what curl would have said, with "<host>" and "<port>" for what was called
 	Exit     []int    // curl's exit code
 	CANames  []int    // how many authorities the server named when it asked for a certificate
 }
