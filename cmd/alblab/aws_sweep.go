@@ -60,7 +60,14 @@ func awsSweepCommand(a *app) *cobra.Command {
 				fmt.Fprintf(a.err, "deleted %s %s\n", l.Kind, l.ID)
 			})
 		}
-		if err := a.printSweep(all, f.value, yes); err != nil {
+		of := ""
+		if run != "" {
+			of = " of run " + run
+		}
+		if expired {
+			of += ", but for labs that have not expired"
+		}
+		if err := a.printSweep(all, f.value, yes, of); err != nil {
 			return err
 		}
 		left := plural(len(aws.Undeleted(all)), "resource")
@@ -75,7 +82,8 @@ func awsSweepCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) printSweep(all []aws.Leftover, format string, deleted bool) error {
+// printSweep lists leftovers, after deleting those that could not be deleted; of says which were looked for.
+func (a *app) printSweep(all []aws.Leftover, format string, deleted bool, of string) error {
 	if format == "json" {
 		if all == nil {
 			all = []aws.Leftover{}
@@ -90,7 +98,7 @@ func (a *app) printSweep(all []aws.Leftover, format string, deleted bool) error 
 		left = aws.Undeleted(all)
 	}
 	if len(left) == 0 {
-		_, err := fmt.Fprintln(a.out, "nothing is left")
+		_, err := fmt.Fprintf(a.out, "nothing is left%s\n", of)
 		return err
 	}
 	for _, l := range left {
