@@ -137,6 +137,7 @@ func TestDiagnoseErrors(t *testing.T) {
 		args []string
 		want []string
 	}{
+		{"no ARN", []string{"arn:aws:x", "--endpoint-url", endpoint}, []string{"'arn:aws:x' is not a valid load balancer ARN", "hint: give its name, ARN, "}},
 		{"no such load balancer", []string{"absent", "--endpoint-url", endpoint}, []string{`no load balancer "absent" in us-east-1`, "hint: "}},
 		{"no name", nil, []string{"a load balancer's name"}},
 		{"backwards", []string{"alblab", "--since", "1h", "--until", "2h"}, []string{"--since 1h0m0s is not before --until 2h0m0s"}},

@@ -90,6 +90,8 @@ func (c *Clients) Describe(ctx context.Context, name string) (*LoadBalancer, err
 	return lb, ctx.Err()
 }
 
+const hintOfName = "give its name, ARN, app/<name>/<id> or DNS name; 'aws elbv2 describe-load-balancers' lists them"
+
 func (c *Clients) find(ctx context.Context, name string) (*types.LoadBalancer, error) {
 	in := &elb.DescribeLoadBalancersInput{}
 	fits := func(lb *types.LoadBalancer) bool { return strings.EqualFold(sdk.ToString(lb.DNSName), name) }
@@ -110,6 +112,9 @@ func (c *Clients) find(ctx context.Context, name string) (*types.LoadBalancer, e
 		if code(err) == "LoadBalancerNotFound" {
 			break
 		}
+		if code(err) == "ValidationError" { // the service's word for a name or an ARN that cannot be one
+			return nil, &Problem{Err: explain(err, "looking for load balancer %s", name), Hint: hintOfName}
+		}
 		if err != nil {
 			return nil, explain(err, "looking for load balancer %s", name)
 		}
@@ -119,8 +124,7 @@ func (c *Clients) find(ctx context.Context, name string) (*types.LoadBalancer, e
 			}
 		}
 	}
-	return nil, problem("give its name, ARN, app/<name>/<id> or DNS name; 'aws elbv2 describe-load-balancers' lists them",
-		"no load balancer %q in %s", name, c.Region)
+	return nil, problem(hintOfName, "no load balancer %q in %s", name, c.Region)
 }
 
 // Listeners are the listeners of a load balancer, in the order of their ports.
