@@ -3,12 +3,14 @@ package terraform_test
 import (
 	"bufio"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -165,6 +167,7 @@ func TestEchoAnswersWithHeaders(t *testing.T) {
 	body, err := io.ReadAll(res.Body)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, res.StatusCode)
+	require.Equal(t, []string{"Content-Length", "Content-Type", "Date"}, slices.Sorted(maps.Keys(res.Header)), "as the embedded lab's target: a comparison of the two would show another")
 	require.Equal(t, "text/plain; charset=utf-8", res.Header.Get("Content-Type"))
 	require.True(t, strings.HasPrefix(string(body), "POST /x?y=z HTTP/1.1\nHost: lab.example.com\n"), "%q", body)
 	require.Contains(t, string(body), "X-Amzn-Mtls-Clientcert-Subject: CN=client\r\n")

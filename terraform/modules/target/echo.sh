@@ -19,7 +19,8 @@ class Echo(http.server.BaseHTTPRequestHandler):
         head = f"{self.command} {self.path} {self.request_version}\nHost: {self.headers.get('Host', '')}\n"
         rest = sorted(f"{name}: {value}\r\n" for name, value in self.headers.items() if name.lower() != "host")
         body = (head + "".join(rest)).encode("utf-8", "replace")
-        self.send_response(200)
+        self.send_response_only(200)  # without Server, as the target of the embedded lab answers
+        self.send_header("Date", self.date_time_string())
         self.send_header("Content-Type", "text/plain; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
