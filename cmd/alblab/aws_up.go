@@ -190,6 +190,10 @@ again for a quarter of an hour. Safe to run again.`,
 		if err != nil {
 			return err
 		}
+		if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) { // Open would make it
+			fmt.Fprintf(a.out, "no lab is up in %s\n", dir)
+			return nil
+		}
 		f, err := deploy.Open(dir, config)
 		if err != nil {
 			return awsError(err)
