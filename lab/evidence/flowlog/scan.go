@@ -186,18 +186,11 @@ func ipv6(b []byte, i, e int) (a [16]byte, ok bool) {
 		gap, i = 0, i+2
 	}
 	for n < 16 && i < e {
-		start := i
-		var group uint32
-		for i < e && i-start <= 4 {
-			d := hexDigits[b[i]]
-			if d > 15 {
-				break
-			}
-			group = group<<4 | uint32(d)
-			i++
-		}
-		if i < e && b[i] == '.' { // the last four bytes as a dotted quad
-			v, ok := ipv4(b, start, e)
+		w := word(b[i:])
+		// k is how many bytes are before a colon, 5 for more.
+		k := min(bits.TrailingZeros64(zeroBytes(w^':'*each01)|0x80<<40)/8, e-i)
+		if k > 4 { // the last four bytes as a dotted quad
+			v, ok := ipv4(b, i, e)
 			if !ok || n > 12 {
 				return a, false
 			}
@@ -205,10 +198,14 @@ func ipv6(b []byte, i, e int) (a [16]byte, ok bool) {
 			n, i = n+4, e
 			break
 		}
-		if i == start || i-start > 4 {
+		digits := (uint32(w)^'0'*0x01010101)<<(uint(32-8*k)&31) ^ '0'*0x01010101 // as four, the missing ones zero
+		d1, d2 := hexDigits[digits&0xff], hexDigits[digits>>8&0xff]
+		d3, d4 := hexDigits[digits>>16&0xff], hexDigits[digits>>24]
+		if k == 0 || d1|d2|d3|d4 > 15 {
 			return a, false
 		}
-		a[n], a[n+1] = byte(group>>8), byte(group)
+		a[n], a[n+1] = d1<<4|d2, d3<<4|d4
+		i += k
 		n += 2
 		if i == e || b[i] != ':' || n == 16 {
 			break

@@ -46,7 +46,8 @@ func parseUsual(b []byte, r *Record) int {
 
 	traffic := b[usualHead-1:] // from the space before the addresses
 	var at [6]int              // the spaces before the five numbers, and the one behind them
-	if odd != 0 || !usualV4(traffic, &at, r) && !usualAny(traffic, &at, r) {
+	v4 := traffic[2] == '.' || traffic[3] == '.' || traffic[4] == '.'
+	if odd != 0 || (!v4 || !usualV4(traffic, &at, r)) && !usualAny(traffic, &at, r) {
 		return 0
 	}
 	numbers := (*[71]byte)(traffic[at[0]:]) // those of more than 63 bytes have a bad one among them
